@@ -65,7 +65,8 @@ class Pose:
         start = np.asarray(eye, dtype=np.float64)
         dx, dy, dz = (float(d) for d in np.asarray(target, dtype=np.float64) - start)
         flat = math.hypot(dx, dy)
-        return cls.from_angles(*start.tolist(), yaw=math.atan2(dy, dx), pitch=math.atan2(dz, flat))
+        x, y, z = (float(p) for p in start)
+        return cls.from_angles(x, y, z, math.atan2(dy, dx), math.atan2(dz, flat))
 
     def compose(self, inner: Pose) -> Pose:
         """The world pose of ``inner``, which is given in this body's frame (e.g. a camera on a car)."""
