@@ -1,0 +1,1 @@
+"""The command line ``liquid-pilot`` and its jobs: record, train, evaluate, replay, demo, doctor."""

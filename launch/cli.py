@@ -1,0 +1,255 @@
+"""The command ``liquid-pilot``. Each command's work is in a module of its own name; here are its words.
+
+Imports of jobs stand inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from launch.console import complain, run_command_line, say, spread_options
+
+app = typer.Typer(
+    name="liquid-pilot",
+    help="Record drives, train 19 liquid neurons on them by imitation, and drive them closed loop.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+drives_app = typer.Typer(help="Look at recorded drives: info, verify.", rich_markup_mode=None)
+app.add_typer(drives_app, name="drives")
+
+MANY_VALUES = frozenset({"--scenario"})
+"""Options that take several values at once."""
+
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write; it must be new or hold this command's work.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Everything random follows from it.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=256, help="Worker processes; all cores if not given.")
+]
+
+
+@app.command()
+def demo(
+    out: OutFolder = Path("demo"),
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> None:
+    """Record, train, evaluate: all of it in five minutes.
+
+    Works in the embedded world on two cores, from nothing; names the report at the end.
+
+    Example: liquid-pilot demo
+    """
+    from launch.demo import run_demo
+
+    report = run_demo(out, seed=seed, workers=workers)
+    say(f"report: {report}")
+
+
+@app.command()
+def record(
+    scenario: Annotated[list[str], typer.Argument(help="Names from the catalogue, YAML files, or a split: train.")],
+    out: OutFolder,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each scenario.")] = 10,
+    mode: Annotated[
+        Literal["segments", "drives"],
+        typer.Option(help="Short stretches from disturbed poses (best to learn from), or whole drives."),
+    ] = "segments",
+    policy: Annotated[str, typer.Option(help="Who drives: expert, a zoo name or a run folder.")] = "expert",
+    seed: Seed = 0,
+    workers: Workers = None,
+) -> None:
+    """Record drives of the expert to learn from.
+
+    One MCAP file per episode, with pictures, states, and the expert's answer to each.
+
+    Example: liquid-pilot record train-mixed --out drives/mine --episodes 300
+    """
+    from launch.progress import progress_bar
+    from launch.record import Recording
+    from launch.record import record as run
+
+    with progress_bar("record", "frames") as progress:
+        done = run(
+            scenario,
+            out,
+            episodes=episodes,
+            policy=policy,
+            seed=seed,
+            workers=workers,
+            recording=Recording(mode=mode),
+            progress=progress,
+        )
+    say(f"{done.episodes} episodes, {done.frames:,} frames in {out}")
+
+
+@app.command()
+def train(
+    drives: Annotated[Path, typer.Argument(help="Folder of recorded drives.")],
+    out: OutFolder,
+    controller: Annotated[str, typer.Option(help="ncp19, ncp2020, ltc, cfc, lstm, gru, ctrnn or cnn.")] = "ncp19",
+    epochs: Annotated[
+        float | None, typer.Option(min=0.01, help="Times through the data; the recipe's own if not given.")
+    ] = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
+    check: Annotated[bool, typer.Option(help="Choose the checkpoint by driving on the validation roads.")] = True,
+) -> None:
+    """Train a controller by imitation of recorded drives.
+
+    The checkpoint is chosen by driving, not by loss.
+
+    Example: liquid-pilot train drives/mine --out runs/mine
+    """
+    from launch.train import train as run
+
+    result = run(drives, out, controller=controller, epochs=epochs, seed=seed, resume=resume, check=check)
+    say(result.summary)
+
+
+@app.command()
+def evaluate(
+    policy: Annotated[list[str], typer.Argument(help="Run folders, zoo names, or expert; compared on the same seeds.")],
+    out: OutFolder,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Scenarios, files or a split; heldout if not given.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each scenario.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones count up.")] = 0,
+    videos: Annotated[bool, typer.Option(help="Film the first episode of every scenario.")] = True,
+    workers: Workers = None,
+) -> None:
+    """Drive closed loop and judge.
+
+    Writes results.json, videos and report.html, with n and 95 % intervals.
+
+    Example: liquid-pilot evaluate ncp19-lane expert --scenario heldout-hairpins --episodes 2 --out results/first
+    """
+    from launch.evaluate import evaluate as run
+
+    outcome = run(policy, scenario or ["heldout"], out, episodes=episodes, seed=seed, videos=videos, workers=workers)
+    for line in outcome.headlines:
+        say(line)
+    say(f"report: {outcome.report}")
+
+
+@app.command()
+def replay(
+    drive: Annotated[Path, typer.Argument(help="A recorded drive, .mcap.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Run the recorded actions again and compare every bit.")
+    ] = False,
+) -> None:
+    """Run a recorded drive again through the world.
+
+    Example: liquid-pilot replay drives/mine/train-mixed-000000.mcap --check
+    """
+    from launch.replay import check_replay
+
+    if not check:
+        raise typer.BadParameter("say what to do with the drive: --check compares every bit", param_hint="'--check'")
+    outcome = check_replay(drive)
+    say(outcome.summary)
+    if not outcome.identical:
+        raise typer.Exit(1)
+
+
+@app.command()
+def view(drive: Annotated[Path, typer.Argument(help="A recorded drive, .mcap.")]) -> None:
+    """Open a drive in the Rerun viewer.
+
+    It opens in Foxglove as it is, too.
+
+    Example: liquid-pilot view drives/mine/train-mixed-000000.mcap
+    """
+    from launch.view import view_drive
+
+    view_drive(drive)
+
+
+@app.command()
+def scenarios(
+    show: Annotated[str | None, typer.Option(help="Print one scenario, resolved.")] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of scenario files, for editors.")
+    ] = False,
+) -> None:
+    """List the scenarios that come along.
+
+    Example: liquid-pilot scenarios --show heldout-hairpins
+    """
+    from launch.listing import list_scenarios, scenario_schema, show_scenario
+
+    if schema:
+        say(scenario_schema())
+    elif show is not None:
+        say(show_scenario(show))
+    else:
+        for line in list_scenarios():
+            say(line)
+
+
+@drives_app.command("verify")
+def drives_verify(path: Annotated[Path, typer.Argument(help="A drive or a folder of drives.")]) -> None:
+    """Check every byte of drives against checksums.
+
+    Example: liquid-pilot drives verify drives/mine
+    """
+    from launch.listing import verify_drives
+    from launch.progress import progress_bar
+
+    with progress_bar("verify", "drives") as progress:
+        good, broken = verify_drives(path, progress)
+    for error in broken:
+        complain(str(error))
+    say(f"{good} drives are whole, {len(broken)} are broken")
+    if broken:
+        raise typer.Exit(1)
+
+
+@drives_app.command("info")
+def drives_info(path: Annotated[Path, typer.Argument(help="A drive or a folder of drives.")]) -> None:
+    """Say what drives hold.
+
+    Scenario, seed, policy, frames, how they ended, versions.
+
+    Example: liquid-pilot drives info drives/mine
+    """
+    from launch.listing import describe_drives
+
+    for line in describe_drives(path):
+        say(line)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and say how to get what is missing.
+
+    Example: liquid-pilot doctor
+    """
+    from launch.doctor import examine
+
+    marks = {"good": "ok  ", "note": "note", "bad": "BAD "}
+    missing = 0
+    for finding in examine():
+        missing += finding.state == "bad"
+        cure = f"  -> {finding.cure}" if finding.cure else ""
+        say(f"{marks[finding.state]}  {finding.subject:<13} {finding.found}{cure}")
+    if missing:
+        complain(f"{missing} of these must be mended before everything works")
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the command ``liquid-pilot``."""
+    arguments = spread_options(sys.argv[1:], MANY_VALUES) or ["--help"]
+    sys.exit(run_command_line(lambda: app(arguments, standalone_mode=False)))
+
+
+if __name__ == "__main__":
+    main()

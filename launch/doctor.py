@@ -1,0 +1,144 @@
+"""``liquid-pilot doctor``: what this machine has, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+State = Literal["good", "note", "bad"]
+
+ENOUGH_DISK_GB = 5.0
+ENOUGH_MEMORY_GB = 4.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report: what was looked at, its state, what was found and what to do about it."""
+
+    subject: str
+    state: State
+    found: str
+    cure: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, one finding after the other; never raises because of what it finds."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        _torch,
+        _renderer,
+        _video,
+        _carla,
+        _pybullet,
+        _zoo,
+        _compiler,
+        _memory,
+        _disk,
+        _window,
+    )
+    for check in checks:
+        yield check()
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    if sys.version_info[:2] == (3, 11):
+        return Finding("Python", "good", version)
+    return Finding("Python", "bad", version, "use Python 3.11: pybullet and carla have no wheels for others in common")
+
+
+def _torch() -> Finding:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return Finding("torch", "bad", str(error), "make install")
+    fast = "bfloat16" if _bfloat16() else "float32"
+    return Finding("torch", "good", f"{torch.__version__}, {torch.get_num_threads()} threads, trains in {fast}")
+
+
+def _bfloat16() -> bool:
+    from liquid_pilot.imitation.memory import has_fast_bfloat16
+
+    return has_fast_bfloat16()
+
+
+def _renderer() -> Finding:
+    from liquid_pilot.errors import LiquidPilotError
+
+    try:
+        from envs.render.engine import check_renderer
+
+        return Finding("renderer", "good", check_renderer())
+    except (ImportError, LiquidPilotError) as error:
+        return Finding("renderer", "bad", str(error), "apt install libx11-6 (Debian, Ubuntu), then once more")
+
+
+def _video() -> Finding:
+    try:
+        import av
+    except ImportError as error:
+        return Finding("video", "bad", str(error), "make install")
+    if "libx264" in av.codecs_available:
+        return Finding("video", "good", f"av {av.__version__} with H.264")
+    return Finding("video", "bad", "av without libx264", "install av from PyPI: its wheels bring the encoder")
+
+
+def _carla() -> Finding:
+    return _package("carla", "carla client", "pip install carla==0.9.16 (Python 3.10 to 3.12, x86-64 Linux or Windows)")
+
+
+def _pybullet() -> Finding:
+    return _package("pybullet", "pybullet", "pip install pybullet")
+
+
+def _package(name: str, subject: str, cure: str) -> Finding:
+    try:
+        return Finding(subject, "good", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Finding(subject, "bad", "not installed", cure)
+
+
+def _zoo() -> Finding:
+    import policies
+
+    zoo = Path(policies.__file__).parent / "zoo"
+    names = sorted(p.parent.name for p in zoo.glob("*/config.json"))
+    if names:
+        return Finding("zoo", "good", ", ".join(names))
+    return Finding("zoo", "bad", f"no trained policy in {zoo}", "install from a complete checkout")
+
+
+def _compiler() -> Finding:
+    found = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
+    if found:
+        return Finding("C compiler", "good", found)
+    return Finding("C compiler", "note", "none", "not needed today; apt install gcc")
+
+
+def _memory() -> Finding:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    state: State = "good" if total >= ENOUGH_MEMORY_GB else "note"
+    return Finding("memory", state, f"{total:.1f} GiB", "" if state == "good" else "use --workers 1")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(".").free / 2**30
+    state: State = "good" if free >= ENOUGH_DISK_GB else "note"
+    return Finding("disk here", state, f"{free:.1f} GiB free", "" if state == "good" else "20,000 frames take 1.2 GiB")
+
+
+def _window() -> Finding:
+    try:
+        found = f"pygame {metadata.version('pygame')}"
+    except metadata.PackageNotFoundError:
+        return Finding("window", "note", "no pygame", "only for render_mode='human': pip install 'liquid-pilot[human]'")
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform != "linux":
+        return Finding("window", "good", found)
+    return Finding("window", "note", f"{found}, no display", "only for render_mode='human'; videos need no window")

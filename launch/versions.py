@@ -1,0 +1,17 @@
+"""Which versions made a result: written into every drive, checkpoint and results file."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from liquid_pilot import __version__
+
+RECORDED = ("torch", "numpy", "panda3d", "opencv-python-headless", "gymnasium")
+"""Packages whose version can change a picture or a number."""
+
+
+def versions() -> dict[str, str]:
+    """Name to version, our own first."""
+    found = {"liquid-pilot": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    return found | {name: metadata.version(name) for name in RECORDED}
