@@ -1,0 +1,24 @@
+"""OpenDRIVE roads as numbers: parse a map, plan a route on it, project onto the route, cut the lanes into strips."""
+
+from envs.road.errors import MapError, RouteError
+from envs.road.lanes import LaneStrip, MarkRange, lane_strips
+from envs.road.network import LaneRef, RoadNetwork, parse_map
+from envs.road.planning import default_start, plan_route
+from envs.road.road import Road
+from envs.road.route import Projection, Route
+
+__all__ = [
+    "LaneRef",
+    "LaneStrip",
+    "MapError",
+    "MarkRange",
+    "Projection",
+    "Road",
+    "RoadNetwork",
+    "Route",
+    "RouteError",
+    "default_start",
+    "lane_strips",
+    "parse_map",
+    "plan_route",
+]

@@ -1,0 +1,221 @@
+"""A route: the centre of a chain of lanes as a smooth curve by arc length, fast enough for a closed loop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.road.geometry import Array
+
+_TERMS = tuple[float, ...]
+_WALK = 64
+"""Segments that a projection walks from its hint before it searches instead."""
+_WINDOW = 200
+"""Samples either side of the hint in which it then searches."""
+
+
+class Projection(NamedTuple):
+    """The foot of a point on a route; plain floats."""
+
+    s: float
+    """Metres along the route."""
+    cross_track: float
+    """Metres, positive left of the lane centre."""
+    heading: float
+    """Of the lane centre at the foot, radians, not wrapped."""
+    curvature: float
+    slope: float
+    half_width: float
+    index: int
+    """Hint for the next projection."""
+
+
+@dataclass(frozen=True, eq=False)
+class RoutePoints:
+    """Samples of a route at equal arc-length steps, every array (N,)."""
+
+    s: Array
+    x: Array
+    y: Array
+    z: Array
+    heading: Array
+    """Continuous (unwrapped)."""
+    curvature: Array
+    slope: Array
+    """dz/ds."""
+    half_width: Array
+
+
+class Route:
+    """A drivable line of ``length`` metres. Built by :func:`envs.road.plan_route`.
+
+    ``points`` may reach beyond ``length``: the run-out, over which the road goes on behind the finish, so that what
+    lies ahead is right up to the end. The arrays ``s, x, y, z, heading, curvature, slope, half_width`` (N,) cover
+    the route without run-out. Between samples the curve is a parabola with the samples' headings at its ends and
+    the heading is linear (for circular arcs exact to (step/radius)^4).
+    """
+
+    def __init__(self, points: RoutePoints, length: float, closed: bool, lanes: tuple[tuple[str, int, float], ...]):
+        self.length = length
+        self.closed = closed
+        """True when the lane chain returns to its start."""
+        self.lanes = lanes
+        """(road id, lane id, route s at which it is entered), in driving order."""
+        count = int(np.searchsorted(points.s, length + 1e-6, side="right"))
+        self.s = points.s[:count]
+        self.x = points.x[:count]
+        self.y = points.y[:count]
+        self.z = points.z[:count]
+        self.heading = points.heading[:count]
+        self.curvature = points.curvature[:count]
+        self.slope = points.slope[:count]
+        self.half_width = points.half_width[:count]
+        self._points = points
+        self._step = float(points.s[1] - points.s[0])
+        self._last = len(points.s) - 2
+        self._nodes, self._segments = _segments(points, self._step)
+        self._table = _ahead_table(points, self._step)
+
+    def project(self, x: float, y: float, hint: int = -1) -> Projection:
+        """The perpendicular foot of (x, y) on the route.
+
+        With the ``index`` of the previous projection as ``hint`` only the neighbourhood is looked at, so that a route
+        may cross itself or go round several times; without (-1) the nearest point of the whole route is taken. Points
+        before the start or behind the run-out are measured against the tangent there.
+        """
+        nodes = self._nodes
+        last = self._last
+        i = hint if 0 <= hint <= last else self._nearest(x, y, 0, last + 1)
+        walked = 0
+        nx, ny, cos, sin = nodes[i]
+        a = (x - nx) * cos + (y - ny) * sin
+        if a < 0.0:
+            b = a
+            while a < 0.0 and i > 0:
+                i -= 1
+                b = a
+                nx, ny, cos, sin = nodes[i]
+                a = (x - nx) * cos + (y - ny) * sin
+                walked += 1
+                if walked > _WALK:
+                    return self._searched(x, y, hint)
+            if a < 0.0:
+                return self._outside(x, y, 0, a)
+        else:
+            while True:
+                nx, ny, cos, sin = nodes[i + 1]
+                b = (x - nx) * cos + (y - ny) * sin
+                if b < 0.0:
+                    break
+                if i == last:
+                    return self._outside(x, y, last + 1, b)
+                i += 1
+                a = b
+                walked += 1
+                if walked > _WALK:
+                    return self._searched(x, y, hint)
+        # the foot is where the interpolated normal passes through the point; a >= 0 > b are the distances along both ends
+        u = a / (a - b)
+        sx, sy, dx, dy, bx, by, h, dh, k, dk, g, dg, w, dw = self._segments[i]
+        heading = h + u * dh
+        bow = u * (1.0 - u)
+        cross = (y - sy - u * dy - bow * by) * math.cos(heading) - (x - sx - u * dx - bow * bx) * math.sin(heading)
+        return Projection((i + u) * self._step, cross, heading, k + u * dk, g + u * dg, w + u * dw, i)
+
+    def position(self, s: float) -> tuple[float, float, float, float]:
+        """(x, y, z, heading) of the lane centre at ``s``; heading is not wrapped. Ends at the ends of the run-out."""
+        i, u = self._locate(s)
+        points = self._points
+        sx, sy, dx, dy, bx, by, h, dh, _, _, g, dg, _, _ = self._segments[i]
+        bow = u * (1.0 - u)
+        z0, z1 = float(points.z[i]), float(points.z[i + 1])
+        z = z0 + u * (z1 - z0) - 0.5 * bow * dg * self._step
+        return sx + u * dx + bow * bx, sy + u * dy + bow * by, z, h + u * dh
+
+    def curvature_at(self, s: float) -> float:
+        """Curvature (1/m) of the lane centre at ``s``, positive to the left."""
+        i, u = self._locate(s)
+        return self._segments[i][8] + u * self._segments[i][9]
+
+    def half_width_at(self, s: float) -> float:
+        """Half the lane's width at ``s``, metres."""
+        i, u = self._locate(s)
+        return self._segments[i][12] + u * self._segments[i][13]
+
+    def ahead(self, s: float, distances: Array) -> tuple[Array, Array, Array]:
+        """(x, y, curvature), each (K,), of the lane centre at ``s + distances`` metres along the route.
+
+        Behind the route's end follows the road as it goes on (at most 100 m), where it ends a straight line; what
+        reaches further stays at its last point.
+        """
+        place = (s + distances) / self._step
+        np.minimum(place, self._last + 1.0, out=place)
+        index = place.astype(np.intp)
+        terms = self._table[index]
+        u = (place - index)[:, None]
+        out = terms[:, 0] + u * (terms[:, 1] + u * terms[:, 2])
+        return out[:, 0], out[:, 1], out[:, 2]
+
+    def _locate(self, s: float) -> tuple[int, float]:
+        place = min(max(s / self._step, 0.0), self._last + 1.0)
+        i = min(int(place), self._last)
+        return i, place - i
+
+    def _nearest(self, x: float, y: float, start: int, stop: int) -> int:
+        points = self._points
+        distance = (points.x[start : stop + 1] - x) ** 2 + (points.y[start : stop + 1] - y) ** 2
+        return min(start + int(np.argmin(distance)), self._last)
+
+    def _searched(self, x: float, y: float, hint: int) -> Projection:
+        """The walk got lost (far off the road, or beyond a curve's centre): foot on the nearest sample's segments."""
+        middle = hint if hint >= 0 else self._nearest(x, y, 0, self._last + 1)
+        i = self._nearest(x, y, max(middle - _WINDOW, 0), min(middle + _WINDOW, self._last + 1))
+        nx, ny, cos, sin = self._nodes[i]
+        along = (x - nx) * cos + (y - ny) * sin
+        along = min(max(along, -self._step), self._step)
+        s = i * self._step + along
+        px, py, _, heading = self.position(s)
+        cross = (y - py) * math.cos(heading) - (x - px) * math.sin(heading)
+        distance = math.copysign(math.hypot(x - px, y - py), cross)
+        i, u = self._locate(s)
+        _, _, _, _, _, _, _, _, k, dk, g, dg, w, dw = self._segments[i]
+        return Projection(s, distance, heading, k + u * dk, g + u * dg, w + u * dw, i)
+
+    def _outside(self, x: float, y: float, node: int, along: float) -> Projection:
+        nx, ny, cos, sin = self._nodes[node]
+        i = min(node, self._last)
+        end = 1.0 if node > self._last else 0.0
+        _, _, _, _, _, _, h, dh, k, dk, g, dg, w, dw = self._segments[i]
+        cross = (y - ny) * cos - (x - nx) * sin
+        s = node * self._step + along
+        return Projection(s, cross, h + end * dh, k + end * dk, g + end * dg, w + end * dw, i)
+
+
+def _bows(points: RoutePoints) -> tuple[Array, Array, Array, Array]:
+    """Chord and bow of each segment: C(u) = start + u chord + u (1 - u) bow has the samples' tangents at its ends."""
+    dx, dy = np.diff(points.x), np.diff(points.y)
+    half = 0.5 * np.hypot(dx, dy)
+    return dx, dy, -half * np.diff(np.cos(points.heading)), -half * np.diff(np.sin(points.heading))
+
+
+def _segments(points: RoutePoints, step: float) -> tuple[list[_TERMS], list[_TERMS]]:
+    dx, dy, bx, by = _bows(points)
+    nodes = np.stack([points.x, points.y, np.cos(points.heading), np.sin(points.heading)], axis=1)
+    columns = [points.x[:-1], points.y[:-1], dx, dy, bx, by]
+    for values in (points.heading, points.curvature, points.slope, points.half_width):
+        columns += [values[:-1], np.diff(values)]
+    return [tuple(row) for row in nodes.tolist()], [tuple(row) for row in np.stack(columns, axis=1).tolist()]
+
+
+def _ahead_table(points: RoutePoints, step: float) -> Array:
+    """(N, 3 powers of u, 3 columns x y curvature); the last row stands still."""
+    dx, dy, bx, by = _bows(points)
+    table = np.zeros((len(points.s), 3, 3))
+    table[:, 0] = np.stack([points.x, points.y, points.curvature], axis=1)
+    table[:-1, 1] = np.stack([dx + bx, dy + by, np.diff(points.curvature)], axis=1)
+    table[:-1, 2, 0] = -bx
+    table[:-1, 2, 1] = -by
+    return table
