@@ -1,9 +1,10 @@
 """OpenDRIVE roads as numbers: parse a map, plan a route on it, project onto the route, cut the lanes into strips."""
 
+from envs.road.chain import default_start
 from envs.road.errors import MapError, RouteError
 from envs.road.lanes import LaneStrip, MarkRange, lane_strips
 from envs.road.network import LaneRef, RoadNetwork, parse_map
-from envs.road.planning import default_start, plan_route
+from envs.road.planning import plan_route
 from envs.road.road import Road
 from envs.road.route import Projection, Route
 

@@ -1,23 +1,15 @@
-"""What can be wrong with a road map or with a route on it."""
+"""What can be wrong with a road map or with a route on it.
+
+A map can be wrong before it is parsed (no such file) or while it is (broken OpenDRIVE): both are the one
+:class:`scenarios.errors.MapError`, so that callers catch one name.
+"""
 
 from __future__ import annotations
 
 from liquid_pilot.errors import LiquidPilotError
+from scenarios.errors import MapError
 
-
-class MapError(LiquidPilotError):
-    """An OpenDRIVE text that gives no usable road network.
-
-    ``source`` is the file or map name the text came from, ``what`` says which element is wrong and why.
-    """
-
-    def __init__(self, source: str, what: str) -> None:
-        super().__init__(f"{source}: {what}")
-        self.source = source
-        self.what = what
-
-    def __reduce__(self) -> tuple[type[MapError], tuple[str, str]]:
-        return type(self), (self.source, self.what)
+__all__ = ["MapError", "RouteError"]
 
 
 class RouteError(LiquidPilotError):

@@ -129,7 +129,8 @@ class ParametricCubic:
 
     def _speed(self, p: Array) -> Array:
         du, dv, _, _ = self._derivatives(p)
-        return np.hypot(du, dv)
+        speed: Array = np.hypot(du, dv)
+        return speed
 
     @cached_property
     def _arc_table(self) -> tuple[Array, Array]:

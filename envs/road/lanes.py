@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from envs.road.geometry import Array
 from envs.road.road import MarkLine, Road
@@ -14,7 +13,10 @@ from envs.road.road import MarkLine, Road
 TOLERANCE = 0.02
 """Largest distance (metres) between a strip's straight edges and the true lane borders."""
 _SHORTEST_MARK = 0.05
+_SHORTEST_SECTION = 1e-6
 _PROBE = 0.5
+_FINEST = 0.25
+"""Least distance of two samples in metres; where a border jumps no distance would do."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,21 @@ def lane_strips(road: Road, step: float = 10.0, tolerance: float = TOLERANCE) ->
     """
     strips: list[LaneStrip] = []
     for index, section in enumerate(road.lane_sections):
-        if section.end - section.start < 1e-6:
+        if section.end - section.start < _SHORTEST_SECTION:
             continue
         s = _stations(road, index, step, tolerance)
+        lines = _border_lines(road, index, s)
         for lane_id in section.ids:
-            lane = section.lanes[lane_id]
+            inner, outer = lines[lane_id]
             strips.append(
                 LaneStrip(
                     road=road.id,
                     section=index,
                     lane=lane_id,
-                    type=lane.type,
+                    type=section.lanes[lane_id].type,
                     s=s,
-                    inner=border_line(road, index, lane_id, s, outer=False),
-                    outer=border_line(road, index, lane_id, s, outer=True),
+                    inner=inner,
+                    outer=outer,
                     forward=road.forward(lane_id),
                     marks=mark_ranges(road, index, lane_id),
                 )
@@ -82,11 +85,23 @@ def lane_strips(road: Road, step: float = 10.0, tolerance: float = TOLERANCE) ->
     return strips
 
 
-def border_line(road: Road, section: int, lane: int, s: Array, outer: bool = True) -> Array:
-    """Points (N, 3) on the outer or inner border of a lane, lane heights and superelevation included."""
-    number = lane if outer or lane == 0 else lane - (1 if lane > 0 else -1)
-    height: npt.ArrayLike = road.height(section, lane, s, outer) if lane else 0.0
-    return road.point(s, road.border(section, number, s).value, height)
+def _border_lines(road: Road, section: int, s: Array) -> dict[int, tuple[Array, Array]]:
+    """Inner and outer border (N, 3) of every lane; neighbours on the same height share one array."""
+    reference = road.reference(s)
+    places = road.borders(section, s)
+    lanes = road.lane_sections[section].lanes
+    flat = {lane: reference.point(t) for lane, t in places.items()}
+    lines: dict[int, tuple[Array, Array]] = {0: (flat[0], flat[0])}
+    for side in (1, -1):
+        within = 0
+        for lane in sorted((lane for lane in places if lane * side > 0), key=abs):
+            inner, outer = flat[within], flat[lane]
+            if lanes[lane].height:
+                inner = reference.point(places[within], road.height(section, lane, s, outer=False))
+                outer = reference.point(places[lane], road.height(section, lane, s, outer=True))
+            lines[lane] = inner, outer
+            within = lane
+    return lines
 
 
 def mark_ranges(road: Road, section: int, lane: int) -> tuple[MarkRange, ...]:
@@ -110,16 +125,14 @@ def _stations(road: Road, section: int, step: float, tolerance: float) -> Array:
     here = road.lane_sections[section]
     count = max(2, math.ceil((here.end - here.start) / _PROBE) + 1)
     probe = np.linspace(here.start, here.end, count)
+    lines = _border_lines(road, section, probe)
     bend = np.zeros(count)
-    ids = here.ids
-    for lane in {ids[0], 0, ids[-1]}:
-        line = border_line(road, section, lane, probe)
-        bend = np.maximum(bend, _bend(line, probe))
-    for neighbours in (bend[1:], bend[:-1]):
-        # a probe sees only its own place: let it speak for both sides
-        bend[: len(neighbours)] = np.maximum(bend[: len(neighbours)], neighbours)
+    for lane in {here.ids[0], 0, here.ids[-1]}:
+        bend = np.maximum(bend, _bend(lines[lane][1], probe))
+    # a probe sees its own place only: let it speak for both sides
+    bend = np.maximum(bend, np.maximum(np.append(bend[1:], 0.0), np.insert(bend[:-1], 0, 0.0)))
     wanted = np.minimum(np.sqrt(8.0 * tolerance / np.maximum(bend, 1e-9)), step)
-    density = 1.0 / np.maximum(wanted, 0.25)
+    density = 1.0 / np.maximum(wanted, _FINEST)
     amount = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(probe))])
     pieces = max(1, math.ceil(amount[-1] - 1e-9))
     return np.interp(np.linspace(0.0, amount[-1], pieces + 1), amount, probe)
@@ -130,5 +143,5 @@ def _bend(line: Array, s: Array) -> Array:
     if len(s) < 3:
         return np.zeros(len(s))
     h = s[1] - s[0]
-    inside = np.linalg.norm(line[2:] - 2.0 * line[1:-1] + line[:-2], axis=1) / (h * h)
+    inside: Array = np.linalg.norm(line[2:] - 2.0 * line[1:-1] + line[:-2], axis=1) / (h * h)
     return np.concatenate([inside[:1], inside, inside[-1:]])

@@ -36,6 +36,4 @@ def mark_lines(kind: str, width: float, lane: int = 0) -> tuple[MarkLine, ...]:
         return (MarkLine(0.0, width, *pattern[0]),)
     # inside is right of a left lane's border and left of a right lane's
     first = width if lane <= 0 else -width
-    return tuple(
-        MarkLine(offset, width, *dash) for offset, dash in zip((first, -first), pattern, strict=False)
-    )
+    return tuple(MarkLine(offset, width, *dash) for offset, dash in zip((first, -first), pattern, strict=False))

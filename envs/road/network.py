@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -40,16 +40,38 @@ class LanePiece:
 
 @dataclass(frozen=True, eq=False)
 class RoadNetwork:
-    """All roads and junctions of a map; immutable."""
+    """All roads and junctions of a map; immutable (followers are remembered once looked up)."""
 
     source: str
     roads: dict[str, Road]
     junctions: dict[str, Junction]
+    _followers: dict[LanePiece, tuple[LanePiece, ...]] = field(default_factory=dict, repr=False)
+    _ends: dict[LanePiece, tuple[tuple[float, float], tuple[float, float]]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def right_hand(self) -> bool:
         """True when (the first road says that) traffic keeps to the right."""
         return not next(iter(self.roads.values())).left_hand_traffic
+
+    @cached_property
+    def pieces(self) -> tuple[LanePiece, ...]:
+        """Every drivable lane of every section, in the order of the map."""
+        found: list[LanePiece] = []
+        for road in self.roads.values():
+            for index, section in enumerate(road.lane_sections):
+                for lane in section.ids:
+                    if lane and section.lanes[lane].type in DRIVABLE:
+                        found.append(LanePiece(road.id, index, lane, road.forward(lane)))
+        return tuple(found)
+
+    @cached_property
+    def predecessors(self) -> dict[LanePiece, tuple[LanePiece, ...]]:
+        """The drivable pieces that lead to a piece; those without one are missing."""
+        found: dict[LanePiece, tuple[LanePiece, ...]] = {}
+        for piece in self.pieces:
+            for following in self.followers(piece):
+                found[following] = (*found.get(following, ()), piece)
+        return found
 
     def lane(self, piece: LanePiece) -> Lane:
         """The lane behind a piece."""
@@ -71,37 +93,41 @@ class RoadNetwork:
 
     def followers(self, piece: LanePiece) -> tuple[LanePiece, ...]:
         """The drivable pieces that traffic on ``piece`` can go to, junction connections in the order of the map."""
-        road = self.roads[piece.road]
-        lane = self.lane(piece)
-        step = 1 if piece.forward else -1
-        linked = lane.successor if piece.forward else lane.predecessor
-        inside = piece.section + step
-        if 0 <= inside < len(road.lane_sections):
-            found = [self.piece(road.id, inside, linked)] if linked is not None else []
-            return self._believed(piece, found)
-        link = road.successor if piece.forward else road.predecessor
-        if link is None:
-            return ()
-        if link.kind == "road":
-            return self._believed(piece, [self._entry(link.id, link.contact, linked)])
-        found = []
-        for connection in self.junctions[link.id].connections:
-            if connection.incoming_road == road.id:
-                found += [
-                    self._entry(connection.connecting_road, connection.contact, target)
-                    for target in self._targets(connection, piece.lane)
-                ]
-        return self._believed(piece, found)
+        known = self._followers.get(piece)
+        if known is None:
+            known = self._followers[piece] = self._believed(piece, self._linked(piece))
+        return known
 
     def neighbour(self, piece: LanePiece, left: bool) -> LanePiece | None:
-        """The drivable lane beside ``piece`` on its driver's left or right, None at the edge."""
+        """The drivable lane beside ``piece`` on its driver's left or right, None at the edge.
+
+        Across the centre line that is the lane of the oncoming traffic: compare ``forward``.
+        """
         towards = 1 if left == piece.forward else -1
-        lane = piece.lane + towards
-        found = self.piece(piece.road, piece.section, lane or towards)
+        found = self.piece(piece.road, piece.section, piece.lane + towards or towards)
         return found if found is not None and self.lane(found).type in DRIVABLE else None
 
+    def _linked(self, piece: LanePiece) -> list[LanePiece | None]:
+        road = self.roads[piece.road]
+        lane = self.lane(piece)
+        linked = lane.successor if piece.forward else lane.predecessor
+        inside = piece.section + (1 if piece.forward else -1)
+        if 0 <= inside < len(road.lane_sections):
+            return [self.piece(road.id, inside, linked)] if linked is not None else []
+        link = road.successor if piece.forward else road.predecessor
+        if link is None:
+            return []
+        if link.kind == "road":
+            return [self._entry(link.id, link.contact, linked)]
+        return [
+            self._entry(connection.connecting_road, connection.contact, target)
+            for connection in self.junctions[link.id].connections
+            if connection.incoming_road == road.id
+            for target in self._targets(connection, piece.lane)
+        ]
+
     def _entry(self, road: str, contact: str | None, lane: int | None) -> LanePiece | None:
-        if lane is None or road not in self.roads:
+        if lane is None:
             return None
         section = 0 if contact == "start" else len(self.roads[road].lane_sections) - 1
         found = self.piece(road, section, lane)
@@ -116,20 +142,23 @@ class RoadNetwork:
         lanes = road.lane_sections[0 if first else -1].lanes.values()
         return [other.id for other in lanes if (other.predecessor if first else other.successor) == lane]
 
-    def _believed(self, piece: LanePiece, found: list[LanePiece | None]) -> tuple[LanePiece, ...]:
-        end = self._end_point(piece, 1)
+    def _believed(self, piece: LanePiece, linked: list[LanePiece | None]) -> tuple[LanePiece, ...]:
         good: list[LanePiece] = []
-        for other in found:
+        for other in linked:
             if other is None or self.lane(other).type not in DRIVABLE or other in good:
                 continue
-            if math.dist(end, self._end_point(other, 0)) <= _SEAM:
+            if math.dist(self._end_points(piece)[1], self._end_points(other)[0]) <= _SEAM:
                 good.append(other)
         return tuple(good)
 
-    def _end_point(self, piece: LanePiece, which: int) -> tuple[float, float]:
-        at = np.array([self.span(piece)[which]])
-        path = self.roads[piece.road].lane_path(piece.section, piece.lane, at)
-        return float(path.x[0]), float(path.y[0])
+    def _end_points(self, piece: LanePiece) -> tuple[tuple[float, float], tuple[float, float]]:
+        """(x, y) of the lane centre where traffic enters and where it leaves."""
+        known = self._ends.get(piece)
+        if known is None:
+            path = self.roads[piece.road].lane_path(piece.section, piece.lane, np.array(self.span(piece)))
+            (x0, x1), (y0, y1) = path.x.tolist(), path.y.tolist()
+            known = self._ends[piece] = ((x0, y0), (x1, y1))
+        return known
 
 
 def parse_map(text: str, source: str) -> RoadNetwork:
@@ -148,5 +177,6 @@ def parse_map(text: str, source: str) -> RoadNetwork:
         for connection in junction.connections:
             for end in (connection.incoming_road, connection.connecting_road):
                 if end not in roads:
-                    raise MapError(source, f"junction {junction.id}: a connection names road {end}, which does not exist")
+                    what = f"junction {junction.id}: a connection names road {end}, which does not exist"
+                    raise MapError(source, what)
     return RoadNetwork(source, roads, junctions)

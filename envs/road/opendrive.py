@@ -7,6 +7,7 @@ objects, signals, controllers, crossfall and lateral shapes (CARLA ignores them 
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -81,9 +82,7 @@ class _Reader:
         except ValueError:
             raise self.fail(where, f"<{element.tag}> {key}={raw[:40]!r} is not a whole number") from None
 
-    def cubics(
-        self, elements: list[ET.Element], where: str, key: str = "s", zero_before: bool = True
-    ) -> Cubics:
+    def cubics(self, elements: list[ET.Element], where: str, key: str = "s", zero_before: bool = True) -> Cubics:
         rows = [
             (
                 self.number(element, key, where),
@@ -126,7 +125,7 @@ def _root(text: str, source: str) -> ET.Element:
         raise MapError(source, f"the map has {len(text):,} characters, more than {MAX_CHARACTERS:,}")
     # A document type is the only place where entities (bombs, outside files) can be declared; OpenDRIVE has none.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise MapError(source, "the map declares a document type (<!DOCTYPE>), which OpenDRIVE does not need: remove it")
+        raise MapError(source, "the map declares a document type (<!DOCTYPE>); OpenDRIVE needs none, remove it")
     try:
         root = ET.fromstring(text)
     except (ET.ParseError, ValueError) as error:
@@ -253,7 +252,7 @@ def _lane_sections(lanes: ET.Element, read: _Reader, where: str, length: float) 
     if not elements:
         raise read.fail(where, "no <laneSection>")
     starts = [read.number(element, "s", where) for element in elements]
-    if any(second < first for first, second in zip(starts, starts[1:], strict=False)):
+    if any(second < first for first, second in itertools.pairwise(starts)):
         raise read.fail(where, "the lane sections are not in order of s")
     if starts[0] > 0.01 or starts[-1] > length + 0.01:
         raise read.fail(where, f"lane sections from s={starts[0]} to {starts[-1]} do not fit a road of {length:.3f} m")

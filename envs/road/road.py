@@ -102,6 +102,12 @@ class Reference(NamedTuple):
     roll_rate: Array
     """d roll/ds, rad/m."""
 
+    def point(self, t: Array | float, height: Array | float = 0.0) -> Array:
+        """Points (N, 3), see :meth:`Road.point`."""
+        cos, sin = np.cos(self.roll), np.sin(self.roll)
+        left, up = t * cos - height * sin, t * sin + height * cos
+        return np.stack([self.x - left * np.sin(self.heading), self.y + left * np.cos(self.heading), self.z + up], -1)
+
 
 class LanePath(NamedTuple):
     """The centre of a lane in the direction of growing s, every field (N,)."""
@@ -157,15 +163,12 @@ class Road:
         bend = (plan.heading, plan.curvature, plan.curvature_rate)
         return Reference(plan.x, plan.y, height.value, *bend, height.first, roll.value, roll.first)
 
-    def point(self, s: npt.ArrayLike, t: npt.ArrayLike, height: npt.ArrayLike = 0.0) -> Array:
+    def point(self, s: npt.ArrayLike, t: Array | float, height: Array | float = 0.0) -> Array:
         """Points (N, 3) at ``t`` metres left of the reference line, ``height`` above the road surface.
 
         Superelevation turns the cross-section around the reference line.
         """
-        at = self.reference(s)
-        left = t * np.cos(at.roll) - height * np.sin(at.roll)
-        up = t * np.sin(at.roll) + height * np.cos(at.roll)
-        return np.stack([at.x - left * np.sin(at.heading), at.y + left * np.cos(at.heading), at.z + up], axis=-1)
+        return self.reference(s).point(t, height)
 
     def border(self, section: int, lane: int, s: Array) -> CubicPoint:
         """Lateral place t of the outer border of ``lane`` (0: the centre line) and its derivatives, (N,) each."""
@@ -180,11 +183,25 @@ class Road:
             value, first, second = value + side * width.value, first + side * width.first, second + side * width.second
         return CubicPoint(value, first, second)
 
+    def borders(self, section: int, s: Array) -> dict[int, Array]:
+        """Lateral place t (N,) of every lane's outer border in a section, 0 for the centre line, left to right."""
+        here = self.lane_sections[section]
+        inside = np.minimum(s, here.end - _END_MARGIN)
+        centre = self.lane_offset(inside).value
+        places = {0: centre}
+        for side in (1, -1):
+            place = centre
+            for lane in sorted((lane for lane in here.lanes if lane * side > 0), key=abs):
+                place = place + side * here.lanes[lane].width(inside - here.start).value
+                places[lane] = place
+        return dict(sorted(places.items(), reverse=True))
+
     def width(self, section: int, lane: int, s: Array) -> Array:
         """Width (N,) of ``lane`` in metres, never negative."""
         here = self.lane_sections[section]
         inside = np.minimum(s, here.end - _END_MARGIN) - here.start
-        return np.maximum(here.lanes[lane].width(inside).value, 0.0)
+        width: Array = np.maximum(here.lanes[lane].width(inside).value, 0.0)
+        return width
 
     def centre(self, section: int, lane: int, s: Array) -> CubicPoint:
         """Lateral place t of the lane's centre and its derivatives, (N,) each."""
@@ -197,7 +214,7 @@ class Road:
     def height(self, section: int, lane: int, s: Array, outer: bool) -> Array:
         """Height (N,) of the lane's inner or outer edge above the road surface (``<height>``), metres."""
         here = self.lane_sections[section]
-        rows = here.lanes[lane].height
+        rows = here.lanes[lane].height if lane in here.lanes else ()
         if not rows:
             return np.zeros_like(s)
         table = np.array(rows)
@@ -218,8 +235,7 @@ class Road:
         along = 1.0 - ref.curvature * flat
         stretch = np.maximum(np.hypot(along, flat1), 1e-9)
         curvature = (
-            along * (ref.curvature * along + flat2)
-            + flat1 * (ref.curvature_rate * flat + 2.0 * ref.curvature * flat1)
+            along * (ref.curvature * along + flat2) + flat1 * (ref.curvature_rate * flat + 2.0 * ref.curvature * flat1)
         ) / stretch**3
         sin_roll = np.sin(ref.roll)
         return LanePath(

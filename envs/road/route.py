@@ -10,7 +10,7 @@ import numpy as np
 
 from envs.road.geometry import Array
 
-_TERMS = tuple[float, ...]
+_Terms = tuple[float, ...]
 _WALK = 64
 """Segments that a projection walks from its hint before it searches instead."""
 _WINDOW = 200
@@ -29,7 +29,7 @@ class Projection(NamedTuple):
     curvature: float
     slope: float
     half_width: float
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody misses here
     """Hint for the next projection."""
 
 
@@ -61,7 +61,7 @@ class Route:
     def __init__(self, points: RoutePoints, length: float, closed: bool, lanes: tuple[tuple[str, int, float], ...]):
         self.length = length
         self.closed = closed
-        """True when the lane chain returns to its start."""
+        """True when the lane chain returns to its start within the route."""
         self.lanes = lanes
         """(road id, lane id, route s at which it is entered), in driving order."""
         count = int(np.searchsorted(points.s, length + 1e-6, side="right"))
@@ -76,8 +76,10 @@ class Route:
         self._points = points
         self._step = float(points.s[1] - points.s[0])
         self._last = len(points.s) - 2
-        self._nodes, self._segments = _segments(points, self._step)
-        self._table = _ahead_table(points, self._step)
+        self._end = float(len(points.s) - 1)
+        self._per_metre = 1.0 / self._step
+        self._nodes, self._segments = _segments(points)
+        self._powers = _powers(points)
 
     def project(self, x: float, y: float, hint: int = -1) -> Projection:
         """The perpendicular foot of (x, y) on the route.
@@ -117,7 +119,8 @@ class Route:
                 walked += 1
                 if walked > _WALK:
                     return self._searched(x, y, hint)
-        # the foot is where the interpolated normal passes through the point; a >= 0 > b are the distances along both ends
+        # a >= 0 > b are the distances along the tangents at both ends: on an arc the normal at u = a / (a - b) meets
+        # the point (up to the fourth order of the turn)
         u = a / (a - b)
         sx, sy, dx, dy, bx, by, h, dh, k, dk, g, dg, w, dw = self._segments[i]
         heading = h + u * dh
@@ -129,7 +132,7 @@ class Route:
         """(x, y, z, heading) of the lane centre at ``s``; heading is not wrapped. Ends at the ends of the run-out."""
         i, u = self._locate(s)
         points = self._points
-        sx, sy, dx, dy, bx, by, h, dh, _, _, g, dg, _, _ = self._segments[i]
+        sx, sy, dx, dy, bx, by, h, dh, _, _, _, dg, _, _ = self._segments[i]
         bow = u * (1.0 - u)
         z0, z1 = float(points.z[i]), float(points.z[i + 1])
         z = z0 + u * (z1 - z0) - 0.5 * bow * dg * self._step
@@ -151,13 +154,17 @@ class Route:
         Behind the route's end follows the road as it goes on (at most 100 m), where it ends a straight line; what
         reaches further stays at its last point.
         """
-        place = (s + distances) / self._step
-        np.minimum(place, self._last + 1.0, out=place)
+        place: Array = s + distances
+        place *= self._per_metre
+        np.minimum(place, self._end, out=place)
         index = place.astype(np.intp)
-        terms = self._table[index]
-        u = (place - index)[:, None]
-        out = terms[:, 0] + u * (terms[:, 1] + u * terms[:, 2])
-        return out[:, 0], out[:, 1], out[:, 2]
+        place -= index
+        start, linear, out = self._powers.take(index, axis=2)
+        out *= place
+        out += linear
+        out *= place
+        out += start
+        return out[0], out[1], out[2]
 
     def _locate(self, s: float) -> tuple[int, float]:
         place = min(max(s / self._step, 0.0), self._last + 1.0)
@@ -201,21 +208,20 @@ def _bows(points: RoutePoints) -> tuple[Array, Array, Array, Array]:
     return dx, dy, -half * np.diff(np.cos(points.heading)), -half * np.diff(np.sin(points.heading))
 
 
-def _segments(points: RoutePoints, step: float) -> tuple[list[_TERMS], list[_TERMS]]:
-    dx, dy, bx, by = _bows(points)
+def _segments(points: RoutePoints) -> tuple[list[_Terms], list[_Terms]]:
+    """Rows of plain floats: per sample (x, y, cos, sin), per segment what :meth:`Route.project` interpolates."""
     nodes = np.stack([points.x, points.y, np.cos(points.heading), np.sin(points.heading)], axis=1)
-    columns = [points.x[:-1], points.y[:-1], dx, dy, bx, by]
+    columns = [points.x[:-1], points.y[:-1], *_bows(points)]
     for values in (points.heading, points.curvature, points.slope, points.half_width):
         columns += [values[:-1], np.diff(values)]
     return [tuple(row) for row in nodes.tolist()], [tuple(row) for row in np.stack(columns, axis=1).tolist()]
 
 
-def _ahead_table(points: RoutePoints, step: float) -> Array:
-    """(N, 3 powers of u, 3 columns x y curvature); the last row stands still."""
+def _powers(points: RoutePoints) -> Array:
+    """(3, 3, N): coefficients of 1, u, u^2 for x, y, curvature; the last sample stands still."""
     dx, dy, bx, by = _bows(points)
-    table = np.zeros((len(points.s), 3, 3))
-    table[:, 0] = np.stack([points.x, points.y, points.curvature], axis=1)
-    table[:-1, 1] = np.stack([dx + bx, dy + by, np.diff(points.curvature)], axis=1)
-    table[:-1, 2, 0] = -bx
-    table[:-1, 2, 1] = -by
+    table = np.zeros((3, 3, len(points.s)))
+    table[0] = points.x, points.y, points.curvature
+    table[1, :, :-1] = dx + bx, dy + by, np.diff(points.curvature)
+    table[2, :2, :-1] = -bx, -by
     return table
