@@ -1,6 +1,6 @@
 """Scenarios: what happens in a drive, as YAML files validated by pydantic, and the maps that we ship.
 
-``scenarios.load("heldout-hairpins-2")`` gives a :class:`Scenario`, ``scenarios.catalogue()`` the names,
+``scenarios.load("heldout-hairpins")`` gives a :class:`Scenario`, ``scenarios.catalogue()`` the names,
 ``scenarios.maps.generate(seed, style, length_m)`` an OpenDRIVE road. Everything is imported at first use, so that
 ``import scenarios`` costs nothing.
 """

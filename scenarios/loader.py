@@ -122,7 +122,7 @@ def _refuse_repeated_keys(node: Node, place: str) -> None:
 
 
 def _first_error(error: ValidationError, name: str, source: Path | None, root: Node) -> ScenarioError:
-    """The first unknown key of the file, or else the first mistake; the others are only counted, because one line is asked for."""
+    """The first unknown key of the file, or else the first mistake; one line is wanted, so the others are counted."""
     mistakes: dict[str, list[ErrorDetails]] = {}
     for details in error.errors():
         mistakes.setdefault(_path(tuple(details["loc"])), []).append(details)
