@@ -78,7 +78,10 @@ class ExpertDriver(Policy):
         """Nothing to forget."""
 
     def act_rows(
-        self, rows: Sequence[int], observations: Sequence[Observation], infos: Sequence[Info]  # noqa: ARG002
+        self,
+        rows: Sequence[int],
+        observations: Sequence[Observation],
+        infos: Sequence[Info],  # noqa: ARG002
     ) -> Action:
         """Actions (len(rows), 2): steering, acceleration. The observations are not looked at."""
         actions = np.empty((len(rows), 2), dtype=np.float32)

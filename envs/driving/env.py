@@ -1,0 +1,291 @@
+"""``liquid_pilot/LaneKeeping-v0``: drive a lane, by camera.
+
+Observation (dict):
+    ``image`` uint8 (height, width, 3) RGB of the forward camera, ``speed`` float32 (1,) m/s, ``elapsed`` float32 (1,)
+    s since the previous observation (0.05 at reset too). ``observation_mode="state"`` leaves the image (and the
+    renderer) out and adds ``state`` float32 (11,), see `STATE`.
+Action:
+    float32 (2,) in [-1, 1]: steering as a fraction of the greatest wheel angle (0.5 rad, + left), and acceleration
+    (+1 = 4 m/s^2 from the motor, -1 = 8 m/s^2 from the brakes).
+Reward:
+    progress along the route / what 15 m/s gives, less half the distance from the lane centre / half the lane width;
+    -10 for an episode that ends by a failure.
+Info:
+    the truth, see `LaneKeepingEnv.step`; the same keys at every step.
+
+Everything random comes from the seed of ``reset``: same seed, scenario and actions, same observations to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Literal, SupportsFloat
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+import scenarios
+from envs.driving.errors import BadAction, BadObservationMode, NonFiniteAction, ResetNeeded
+from envs.driving.ride import CONTROL_PERIOD, FAILURES, Ride
+from envs.driving.start import SPEED_MAX, ResetOptions, draw_start
+from envs.driving.world import WORLDS, DrivingWorld, Way
+from envs.render.pose import Pose
+from scenarios.schema import Scenario
+
+STATE = (
+    "cross_track_error", "heading_error", "speed", "yaw_rate", "steering_angle",
+    "curvature_0", "curvature_10", "curvature_20", "curvature_30", "curvature_40", "curvature_50",
+)  # fmt: skip
+"""Elements of the ``state`` observation: m, rad, m/s, rad/s, rad, and 1/m so many metres ahead."""
+_CURVATURE_ROWS = slice(0, 26, 5)
+_STATE_LIMIT = np.array([100.0, math.pi, 200.0, 100.0, 1.0, *[10.0] * 6], dtype=np.float32)
+
+FAILURE_REWARD = -10.0
+"""Added to the reward of the step that fails."""
+
+Observation = dict[str, npt.NDArray[Any]]
+ObservationMode = Literal["camera", "state"]
+
+
+class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
+    """Keep the lane of a scenario's route.
+
+    Args:
+        scenario: a `Scenario`, a catalogue name or a YAML file.
+        render_mode: ``rgb_array`` (`render` gives the camera, a chase view and the map in one picture), ``human`` (the
+            same in a window, at every step), or None.
+        observation_mode: ``camera``, or ``state`` for numbers only (ten times as fast).
+
+    Attributes:
+        scenario: the scenario.
+        render_seconds: time spent in the renderer so far, s.
+    """
+
+    metadata = {  # noqa: RUF012
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": round(1.0 / CONTROL_PERIOD),
+    }
+
+    def __init__(
+        self,
+        scenario: str | Scenario = "heldout-country",
+        render_mode: str | None = None,
+        observation_mode: ObservationMode = "camera",
+    ) -> None:
+        if observation_mode not in ("camera", "state"):
+            raise BadObservationMode(f"observation_mode {observation_mode!r}: use 'camera' or 'state'")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise BadObservationMode(f"render_mode {render_mode!r}: use 'rgb_array', 'human' or None")
+        self.scenario = scenarios.load(scenario)
+        self.render_mode = render_mode
+        self.render_seconds = 0.0
+        self._sees = observation_mode == "camera"
+        self.observation_space: spaces.Dict = _observation_space(self.scenario, self._sees)
+        self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self._world: DrivingWorld | None = None
+        self._ride: Ride | None = None
+        self._clipped = 0
+        self._applied = (0.0, 0.0)
+        self._mount = _camera_mount(self.scenario)
+        self._window: Any = None
+
+    # Gymnasium's four methods
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: decides the road of a family and the start pose; None draws one from the previous.
+            options: ``{"start": {position_m, lateral_m, heading_rad, speed}, "duration_s": seconds}``, all of it
+                optional; it replaces the scenario's draw and its time limit. Position is metres along `route`.
+
+        Returns:
+            The observation, and info as in `step` plus ``scenario``, ``road`` (names), ``seed``, ``route_length``.
+
+        Raises:
+            BadResetOption, MapError, RouteError, ScenarioError.
+        """
+        super().reset(seed=seed)
+        wanted = ResetOptions.parse(options)
+        episode_seed = int(self.np_random.integers(2**31)) if seed is None else int(seed)
+        world, way = self._enter(episode_seed)
+        start = draw_start(self.scenario.start, way, episode_seed, wanted)
+        length = way.finish(start.position) - start.position
+        seconds = wanted.duration or self.scenario.limits.seconds(length)
+        frames = max(1, round(seconds / CONTROL_PERIOD))
+        self._ride = Ride(world, way, start, self.scenario.limits.off_lane, frames)
+        self._clipped = 0
+        self._applied = (0.0, 0.0)
+        info = self._info(self._ride)
+        info |= {"scenario": self.scenario.name, "road": world.name, "seed": episode_seed, "route_length": length}
+        observation = self._observe(self._ride)
+        if self.render_mode == "human":
+            self.render()
+        return observation, info
+
+    def step(
+        self, action: npt.NDArray[np.float32]
+    ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Drive for 0.05 s.
+
+        Info, plain Python numbers: ``time`` (s), ``frame``, ``x``, ``y``, ``z`` (m), ``heading`` (rad), ``speed``,
+        ``yaw_rate``, ``steering_angle``, ``acceleration`` and ``lateral_acceleration`` (m/s^2),
+        ``cross_track_error`` (m, + left), ``heading_error`` (rad, + left), ``curvature`` (1/m), ``slope`` (rise per
+        metre of lane), ``route_position`` (m since the start), ``route_completion`` (0..1), ``lane_half_width`` (m),
+        ``lane_invasion`` (a wheel is over the lane's edge), ``off_lane``, ``collision``, ``clipped_actions`` (actions
+        beyond [-1, 1] so far), ``end`` ("", completed, off_lane, collision, time_limit or wrong_way), ``success``; and
+        ``path_ahead`` float64 (31, 4): distance ahead along the lane (0, 2 .. 60 m), x, y in the car's frame (m),
+        curvature.
+
+        Raises:
+            NonFiniteAction, BadAction, ResetNeeded.
+        """
+        ride = self._ride
+        if ride is None or ride.end:
+            raise ResetNeeded("step() before reset() or after the end of the episode: call reset() first")
+        steering, pedal = self._checked(action)
+        self._applied = (steering, pedal)
+        progress = ride.advance(steering, pedal)
+        failed = ride.end in FAILURES
+        place = ride.place
+        reward = progress / (SPEED_MAX * CONTROL_PERIOD) - 0.5 * min(1.0, abs(place.cross_track) / place.half_width)
+        if failed:
+            reward += FAILURE_REWARD
+        observation = self._observe(ride)
+        if self.render_mode == "human":
+            self.render()
+        over_time = ride.end == "time_limit"
+        return observation, reward, bool(ride.end) and not over_time, over_time, self._info(ride)
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """One picture: the camera, a view from behind, the map with the route, and bars of speed, steering and error.
+
+        ``rgb_array``: uint8 (H, W, 3), always of the same size. ``human``: shows it and gives None; WindowUnavailable
+        when there is no window to be had. Without a render mode: None.
+        """
+        if self.render_mode is None or self._world is None:
+            return None
+        from envs.driving.picture import compose
+
+        picture = compose(self)
+        if self.render_mode == "rgb_array":
+            return picture
+        if self._window is None:
+            from envs.render.window import Window
+
+            self._window = Window("liquid-pilot", 1.0 / CONTROL_PERIOD)
+        self._window.show(picture)
+        return None
+
+    def close(self) -> None:
+        """Leave the world and close the window; `reset` may be called again."""
+        self._ride = None
+        if self._world is not None:
+            WORLDS.give_back(self._world, self)
+            self._world = None
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    # What recorders, pictures and tests want to know
+
+    @property
+    def ride(self) -> Ride:
+        """The present episode. Raises ResetNeeded when there is none."""
+        if self._ride is None:
+            raise ResetNeeded("there is no episode: call reset() first")
+        return self._ride
+
+    @property
+    def applied(self) -> tuple[float, float]:
+        """The last action after clipping: steering, acceleration."""
+        return self._applied
+
+    def plan(self, seed: int) -> Way:
+        """The way of the episode with this seed, without beginning it; ends the present one. Raises as `reset`."""
+        self._ride = None
+        return self._enter(seed)[1]
+
+    def car_pose(self) -> Pose:
+        """The car's reference point on the road, turned with the road's grade."""
+        ride = self.ride
+        error, slope = ride.heading_error, ride.place.slope
+        pitch = math.atan(slope * math.cos(error))
+        # The left side of a car that points to the left of an uphill road is on the lower side.
+        roll = math.atan(-slope * math.sin(error) * math.cos(pitch))
+        return Pose.from_angles(ride.car.x, ride.car.y, ride.height, ride.car.heading, pitch, roll)
+
+    def camera_image(self) -> npt.NDArray[np.uint8]:
+        """What the forward camera sees now, uint8 (height, width, 3) RGB."""
+        began = time.perf_counter()
+        spec = self.scenario.camera
+        camera = self.ride.world.camera(spec.width, spec.height, spec.fov_deg)
+        image = camera.render(self.car_pose().compose(self._mount)).rgb
+        self.render_seconds += time.perf_counter() - began
+        return image
+
+    # Parts of reset and step
+
+    def _enter(self, seed: int) -> tuple[DrivingWorld, Way]:
+        left = self._world
+        self._world = WORLDS.take(self.scenario, seed, self)
+        if left is not None and left is not self._world:
+            WORLDS.give_back(left, self)
+        return self._world, self._world.way(self.scenario.route, self.scenario.start.position == "random")
+
+    def _checked(self, action: npt.NDArray[np.float32]) -> tuple[float, float]:
+        values = np.asarray(action, dtype=np.float64)
+        if values.shape != (2,):
+            raise BadAction(f"an action has shape (2,): steering, acceleration; got shape {values.shape}")
+        steering, pedal = values.tolist()
+        if not (math.isfinite(steering) and math.isfinite(pedal)):
+            raise NonFiniteAction(
+                f"action ({steering}, {pedal}) at {self.ride.frame * CONTROL_PERIOD:.2f} s is not finite: "
+                "the policy that gave it is broken, check its training"
+            )
+        if abs(steering) > 1.0 or abs(pedal) > 1.0:
+            self._clipped += 1
+        return max(-1.0, min(1.0, steering)), max(-1.0, min(1.0, pedal))
+
+    def _info(self, ride: Ride) -> dict[str, Any]:
+        info = ride.truth()
+        info["clipped_actions"] = self._clipped
+        return info
+
+    def _observe(self, ride: Ride) -> Observation:
+        car = ride.car
+        observation: Observation = {
+            "speed": np.array((car.speed,), dtype=np.float32),
+            "elapsed": np.array((CONTROL_PERIOD,), dtype=np.float32),
+        }
+        if self._sees:
+            observation["image"] = self.camera_image()
+        else:
+            state = np.empty(len(STATE), dtype=np.float32)
+            state[:5] = ride.place.cross_track, ride.heading_error, car.speed, car.yaw_rate, car.steering_angle
+            state[5:] = ride.path[_CURVATURE_ROWS, 3]
+            observation["state"] = np.clip(state, -_STATE_LIMIT, _STATE_LIMIT, out=state)
+        return observation
+
+
+def _observation_space(scenario: Scenario, sees: bool) -> spaces.Dict:
+    camera = scenario.camera
+    parts: dict[str, spaces.Space[Any]] = {
+        "speed": spaces.Box(0.0, 200.0, (1,), np.float32),
+        "elapsed": spaces.Box(0.0, 3600.0, (1,), np.float32),
+    }
+    if sees:
+        parts["image"] = spaces.Box(0, 255, (camera.height, camera.width, 3), np.uint8)
+    else:
+        parts["state"] = spaces.Box(-_STATE_LIMIT, _STATE_LIMIT, dtype=np.float32)
+    return spaces.Dict(parts)
+
+
+def _camera_mount(scenario: Scenario) -> Pose:
+    camera = scenario.camera
+    return Pose.from_angles(camera.x_m, 0.0, camera.z_m, pitch=math.radians(camera.pitch_deg))

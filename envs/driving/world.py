@@ -1,0 +1,193 @@
+"""Driving worlds: a road network with its surroundings, built once and shared by all environments of a process.
+
+A world is heavy (parsed map, scene, renderer), its construction takes tenths of a second, and episodes hop between
+worlds. `WorldCache` therefore keeps the last few, and closes what nobody drives in any more: a process may visit any
+number of worlds and stays as small as it began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from envs.driving.obstacles import ObstacleGrid
+from envs.road import LaneRef, Route, RouteError, default_start, parse_map, plan_route
+
+if TYPE_CHECKING:
+    from envs.render.renderer import Camera, Renderer
+    from envs.render.scene import SceneDescription
+    from scenarios.schema import RouteSpec, Scenario
+
+LEAST_AHEAD = 100.0
+"""Metres that a random start leaves to drive when the scenario names no route length (at most half the road)."""
+
+NEAR, FAR = 0.3, 400.0
+"""Clipping planes of every driving camera, m."""
+
+
+class Way(NamedTuple):
+    """A route and the places on it where an episode may begin."""
+
+    route: Route
+    begin_last: float
+    """Starts lie in 0 .. this, metres along the route."""
+    length: float | None
+    """Metres that an episode drives; None: to the route's end."""
+
+    def finish(self, begin: float) -> float:
+        """Where an episode that begins at ``begin`` is completed, metres along the route."""
+        return self.route.length if self.length is None else min(begin + self.length, self.route.length)
+
+
+@dataclass(frozen=True)
+class WorldKey:
+    """What makes two worlds the same."""
+
+    map_digest: str
+    theme: str
+    seed: int
+
+
+class DrivingWorld:
+    """A map with its surroundings. What is expensive is made when it is first asked for.
+
+    Args:
+        name: the road's name, for messages and ``info``.
+        text: OpenDRIVE.
+        theme: look of the land, one of the scenarios' themes.
+        seed: of the surroundings.
+
+    Raises MapError when the text is no usable road map.
+    """
+
+    def __init__(self, name: str, text: str, theme: str, seed: int) -> None:
+        self.name = name
+        self.theme = theme
+        self.seed = seed
+        self.network = parse_map(text, name)
+        self._ways: dict[tuple[RouteSpec, bool], Way] = {}
+        self._renderer: Renderer | None = None
+        self._cameras: dict[tuple[int, int, float], Camera] = {}
+
+    def way(self, spec: RouteSpec, random_start: bool) -> Way:
+        """The route of a scenario. Raises RouteError when it leaves the map or names what the map does not have."""
+        key = (spec, random_start)
+        if key not in self._ways:
+            self._ways[key] = self._plan(spec, random_start)
+        return self._ways[key]
+
+    def _plan(self, spec: RouteSpec, random_start: bool) -> Way:
+        length = spec.length_m
+        if spec.start is not None:
+            start = LaneRef(spec.start.road, spec.start.lane, spec.start.s)
+        else:
+            start = default_start(self.network, None if random_start else length)
+        if not random_start:
+            return Way(plan_route(self.network, start, length, spec.via), 0.0, length)
+        whole = plan_route(self.network, start, None, spec.via)
+        if length is None:
+            return Way(whole, whole.length - min(LEAST_AHEAD, 0.5 * whole.length), None)
+        if length <= whole.length and not whole.closed:
+            return Way(whole, whole.length - length, length)
+        # Round a loop an episode may begin anywhere; a road that simply ends too early is an error.
+        try:
+            return Way(plan_route(self.network, start, whole.length + length, spec.via), whole.length, length)
+        except RouteError:
+            return Way(plan_route(self.network, start, length, spec.via), 0.0, length)
+
+    @cached_property
+    def scene(self) -> SceneDescription:
+        """Everything that stands still: road surface, land, trees, houses, sky."""
+        from envs.driving.scenery import build_scene
+
+        return build_scene(self.network, self.theme, self.seed)
+
+    @cached_property
+    def obstacles(self) -> ObstacleGrid:
+        """What a car can run into."""
+        return ObstacleGrid(self.scene.obstacles)
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer of this world; RendererUnavailable when the machine lacks what it needs."""
+        if self._renderer is None:
+            from envs.render.renderer import Renderer
+
+            self._renderer = Renderer(self.scene, near=NEAR, far=FAR)
+        return self._renderer
+
+    def camera(self, width: int, height: int, fov_deg: float) -> Camera:
+        """The world's camera of this size; environments share it, because pictures are taken one at a time."""
+        key = (width, height, fov_deg)
+        if key not in self._cameras:
+            self._cameras[key] = self.renderer.camera(width, height, fov_deg)
+        return self._cameras[key]
+
+    def close(self) -> None:
+        """Free the renderer; the world may still be asked for routes, or be drawn again (at a price)."""
+        self._cameras.clear()
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+
+class WorldCache:
+    """The last worlds that were driven in, in this process.
+
+    Args:
+        capacity: how many worlds are kept. Those in use count, but are never closed: with more environments than
+            this, every environment still keeps its own.
+    """
+
+    def __init__(self, capacity: int = 8) -> None:
+        self.capacity = capacity
+        self._worlds: OrderedDict[WorldKey, DrivingWorld] = OrderedDict()
+        # Weak: an environment that is forgotten without close() must not hold its world for ever.
+        self._users: dict[WorldKey, weakref.WeakSet[object]] = {}
+
+    def __len__(self) -> int:
+        return len(self._worlds)
+
+    def take(self, scenario: Scenario, episode_seed: int, user: object) -> DrivingWorld:
+        """The world of a scenario's episode, in use by ``user`` until `give_back`. Raises MapError, ScenarioError."""
+        resolved = scenario.for_episode(episode_seed)
+        name, text = resolved.map_text(episode_seed)
+        theme, seed = resolved.surroundings.theme, resolved.surroundings.seed
+        key = WorldKey(hashlib.sha256(text.encode()).hexdigest(), theme, seed)
+        world = self._worlds.get(key)
+        if world is None:
+            world = DrivingWorld(name, text, theme, seed)
+            self._worlds[key] = world
+            self._users[key] = weakref.WeakSet()
+        self._worlds.move_to_end(key)
+        self._users[key].add(user)
+        self._shrink()
+        return world
+
+    def give_back(self, world: DrivingWorld, user: object) -> None:
+        """``user`` does not need the world any more."""
+        for key, known in self._worlds.items():
+            if known is world:
+                self._users[key].discard(user)
+        self._shrink()
+
+    def clear(self) -> None:
+        """Close every world that nobody uses."""
+        self._shrink(0)
+
+    def _shrink(self, capacity: int | None = None) -> None:
+        limit = self.capacity if capacity is None else capacity
+        for key in list(self._worlds):
+            if len(self._worlds) <= limit:
+                return
+            if not self._users[key]:
+                self._worlds.pop(key).close()
+                del self._users[key]
+
+
+WORLDS = WorldCache()
+"""The worlds of this process."""
