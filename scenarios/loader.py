@@ -77,7 +77,9 @@ def parse(text: str, source: str | os.PathLike[str] | None = None, name: str | N
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark is not None else ""
-        raise ScenarioError(f"{place}{line}", f"not YAML: {error.problem or error.context}") from error
+        problem = error.problem or error.context or "unreadable"
+        hint = "; a text with `: ` in it needs quotes" if "mapping values" in problem else ""
+        raise ScenarioError(f"{place}{line}", f"not YAML: {problem}{hint}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ReaderError (forbidden characters), 2001-13-45 as a date, or brackets nested without end.
         raise ScenarioError(place, f"not YAML: {' '.join(str(error).split())}") from error

@@ -134,8 +134,8 @@ class Surroundings(_Part):
     """What stands beside the road."""
 
     theme: Theme = "meadow"
-    """Look of the land. `train` and `heldout` stand for one theme of the training or the held-out ones, drawn by the
-    seed below and the road's seed (:meth:`Scenario.for_episode` replaces them)."""
+    """Look of the land. `train` and `heldout` stand for one theme of the training or the held-out ones, in turn by
+    the seed below plus the road's seed (:meth:`Scenario.for_episode` replaces them)."""
     seed: int = Field(default=0, ge=0)
     """Where each tree and house stands."""
 
@@ -242,8 +242,10 @@ class Scenario(_Part):
             road = RoadSource(file=str(self._file_path(road.file).absolute()))
         if surroundings.theme in ("train", "heldout"):
             themes = TRAIN_THEMES if surroundings.theme == "train" else HELDOUT_THEMES
-            drawn = themes[derive_seed(self.surroundings.seed, "theme", seed or 0) % len(themes)]
-            surroundings = surroundings.model_copy(update={"theme": drawn})
+            # In turn rather than at random: a family shows each theme equally often. Styles are drawn, so no
+            # theme goes with a style.
+            in_turn = themes[(self.surroundings.seed + (seed or 0)) % len(themes)]
+            surroundings = surroundings.model_copy(update={"theme": in_turn})
         return self.model_copy(update={"road": road, "surroundings": surroundings})
 
     def map_text(self, episode_seed: int = 0) -> tuple[str, str]:
