@@ -1,0 +1,164 @@
+"""A network on disk: ``weights.safetensors``, ``config.json`` (all that rebuilds it) and ``card.md`` (what it is).
+
+Each file is whole or absent. The weights carry a digest of themselves and of the configuration that they belong to,
+so that an altered byte or a file from another network is found when loading. The wiring is written out, synapse by
+synapse: a network stays what it is even if random generators change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from liquid_pilot import __version__
+from liquid_pilot.files import whole_file, write_json, write_text
+from liquid_pilot.nn.config import PilotConfig
+from liquid_pilot.nn.errors import (
+    BadConfig,
+    BadWiring,
+    CheckpointCorrupt,
+    CheckpointMismatch,
+    CheckpointMissing,
+    CheckpointVersion,
+)
+from liquid_pilot.nn.pilot import PilotNetwork
+from liquid_pilot.nn.wiring import Wiring
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
+
+
+def save_checkpoint(folder: str | os.PathLike[str], network: PilotNetwork, card: str) -> Path:
+    """Write the three files into ``folder`` (made when missing; other files in it stay) and return it.
+
+    The network may be on any device and in any mode; ``card`` is Markdown.
+    """
+    target = Path(folder)
+    config = describe(network)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {"format": f"liquid-pilot {FORMAT}", "network": _network_digest(config), "tensors": _digest(tensors)}
+    # Weights first: until config.json is there the folder is no checkpoint. Saving a later state of the same network
+    # over an earlier one is safe at every moment, because the configuration is the same.
+    with whole_file(target / WEIGHTS) as path:
+        path.write_bytes(save_tensors(tensors, metadata))
+    write_json(target / CONFIG, config)
+    write_text(target / CARD, card if card.endswith("\n") else card + "\n")
+    return target
+
+
+def load_checkpoint(folder: str | os.PathLike[str], device: torch.device | str = "cpu") -> PilotNetwork:
+    """Rebuild the network of a checkpoint folder, in eval mode.
+
+    Raises `CheckpointMissing`, `CheckpointCorrupt`, `CheckpointMismatch` or `CheckpointVersion`, each naming the file.
+    """
+    source = Path(folder)
+    value = _read_json(source)
+    config, wiring = _parse(source / CONFIG, value)
+    tensors, metadata = _read_weights(source / WEIGHTS)
+    try:
+        network = PilotNetwork(config, wiring)
+    except (BadConfig, BadWiring) as error:
+        raise CheckpointMismatch(f"{source / CONFIG}: the configuration contradicts itself: {error}") from error
+    if metadata.get("network") != _network_digest(value):
+        raise CheckpointMismatch(
+            f"{source}: {WEIGHTS} and {CONFIG} do not belong together: copy both from the same checkpoint again"
+        )
+    _compare(source / WEIGHTS, network.state_dict(), tensors)
+    if metadata.get("tensors") != _digest(tensors):
+        raise CheckpointCorrupt(f"{source / WEIGHTS}: the weights were altered since they were saved: copy it again")
+    network.load_state_dict(tensors)
+    return network.to(device).eval()
+
+
+def read_config(folder: str | os.PathLike[str]) -> tuple[PilotConfig, Wiring | None]:
+    """Configuration and wiring of a checkpoint without its weights; raises as `load_checkpoint` does."""
+    source = Path(folder)
+    return _parse(source / CONFIG, _read_json(source))
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointMissing(f"{folder} is not a checkpoint: it has no {CONFIG}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointCorrupt(f"{path}: not readable as JSON ({error}): copy it again") from error
+    if not isinstance(value, dict) or "format" not in value or "network" not in value:
+        raise CheckpointCorrupt(f"{path}: not the configuration of a liquid-pilot network")
+    if value["format"] != FORMAT:
+        raise CheckpointVersion(f"{path}: format {value['format']!r}; this version reads format {FORMAT}")
+    return value
+
+
+def _parse(path: Path, value: dict[str, Any]) -> tuple[PilotConfig, Wiring | None]:
+    try:
+        wiring = value.get("wiring")
+        return PilotConfig.build(value["network"]), None if wiring is None else Wiring.from_dict(wiring)
+    except (BadConfig, BadWiring, TypeError) as error:
+        raise CheckpointCorrupt(f"{path}: {error}") from error
+
+
+def describe(network: PilotNetwork) -> dict[str, Any]:
+    """The content of ``config.json``."""
+    return {
+        "format": FORMAT,
+        "written_by": f"liquid-pilot {__version__}",
+        "network": network.config.model_dump(mode="json"),
+        "parameters": network.parameter_counts,
+        "wiring": None if network.wiring is None else network.wiring.to_dict(),
+    }
+
+
+def _read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointMissing(f"{path} is missing: copy the whole checkpoint folder") from error
+    try:
+        tensors = load_tensors(content)
+        # The library gives the metadata only when it opens a file itself, so take them from the header just checked:
+        # eight bytes of length, then JSON.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointCorrupt(f"{path}: cut off or not a safetensors file ({error}): copy it again") from error
+    return tensors, header.get("__metadata__", {})
+
+
+def _compare(path: Path, expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
+    missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or unknown:
+        raise CheckpointMismatch(
+            f"{path}: the weights are not those of {CONFIG}: missing {missing[:3]}, not expected {unknown[:3]}"
+        )
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape:
+            raise CheckpointMismatch(
+                f"{path}: {name} has shape {tuple(found[name].shape)}, but {CONFIG} asks for {tuple(tensor.shape)}"
+            )
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _network_digest(config: Mapping[str, Any]) -> str:
+    """Of what rebuilds the network; not of the writing version, which may change between two savings.
+
+    Taken of the values in the file, not of the parsed configuration: a later version may know more keys.
+    """
+    text = json.dumps([config["network"], config.get("wiring")], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
