@@ -150,7 +150,7 @@ class ParametricCubic:
         p_edge, arc_edge = self._arc_table
         wanted = np.clip(s / self.length, 0.0, 1.0) * arc_edge[-1]
         panel = np.clip(np.searchsorted(arc_edge, wanted, side="right") - 1, 0, len(p_edge) - 2)
-        p = np.interp(wanted, arc_edge, p_edge)
+        p: Array = np.interp(wanted, arc_edge, p_edge)
         for _ in range(4):
             extent = p - p_edge[panel]
             arc = arc_edge[panel] + extent * (self._speed(p_edge[panel][:, None] + extent[:, None] * _NODES) @ _WEIGHTS)

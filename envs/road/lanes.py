@@ -110,7 +110,7 @@ def mark_ranges(road: Road, section: int, lane: int) -> tuple[MarkRange, ...]:
     marks = here.lanes[lane].marks
     starts = [min(max(here.start + mark.s_offset, here.start), here.end) for mark in marks]
     ranges: list[MarkRange] = []
-    for mark, start, end in zip(marks, starts, [*starts[1:], here.end], strict=True):
+    for mark, start, end in zip(marks, starts, [*starts, here.end][1:], strict=True):
         if mark.type != "none" and end - start > _SHORTEST_MARK:
             ranges.append(MarkRange(start, end, mark.type, mark.colour, mark.width, mark.lines))
     return tuple(ranges)

@@ -21,6 +21,10 @@ from envs.road.road import Lane, LaneSection, MarkLine, Road, RoadLink, RoadMark
 MAX_CHARACTERS = 64 * 1024 * 1024
 """Longest map text that is looked at; Town10 of CARLA has 3 million characters."""
 
+MAX_ELEMENTS = 2_000_000
+"""Most XML elements that are looked at (an element costs some 100 bytes); CARLA's largest town has some 100,000."""
+
+_MAX_NUMBER = 1e12
 _MAX_LENGTH = 1e6
 _MAX_COORDINATE = 1e8
 _MAX_TURN = 1e3
@@ -71,8 +75,9 @@ class _Reader:
             value = float(raw)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            raise self.fail(where, f"<{element.tag}> {key}={raw[:40]!r} is not a finite number")
+        # beyond the bound the cubes and fifth powers of the geometry would overflow
+        if not abs(value) <= _MAX_NUMBER:
+            raise self.fail(where, f"<{element.tag}> {key}={raw[:40]!r} is not a finite, sensible number")
         return value
 
     def integer(self, element: ET.Element, key: str, where: str) -> int:
@@ -123,6 +128,8 @@ def _root(text: str, source: str) -> ET.Element:
         raise MapError(source, "the map is empty")
     if len(text) > MAX_CHARACTERS:
         raise MapError(source, f"the map has {len(text):,} characters, more than {MAX_CHARACTERS:,}")
+    if text.count("<") > 2 * MAX_ELEMENTS:
+        raise MapError(source, f"the map has more than {MAX_ELEMENTS:,} elements")
     # A document type is the only place where entities (bombs, outside files) can be declared; OpenDRIVE has none.
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise MapError(source, "the map declares a document type (<!DOCTYPE>); OpenDRIVE needs none, remove it")

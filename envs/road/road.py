@@ -218,7 +218,8 @@ class Road:
         if not rows:
             return np.zeros_like(s)
         table = np.array(rows)
-        return np.interp(s - here.start, table[:, 0], table[:, 2 if outer else 1])
+        height: Array = np.interp(s - here.start, table[:, 0], table[:, 2 if outer else 1])
+        return height
 
     def lane_path(self, section: int, lane: int, s: npt.ArrayLike) -> LanePath:
         """The centre of ``lane`` at ``s`` (N,), with its own heading and curvature.
