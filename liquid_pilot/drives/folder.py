@@ -41,7 +41,7 @@ def read_infos(drives: Sequence[Path]) -> list[DriveInfo]:
             if getattr(info, name) != getattr(infos[0], name):
                 first = (drives[0], getattr(infos[0], name))
                 raise MixedDrives(name.replace("_", " "), first, (path, getattr(info, name)))
-        versions = [entry.versions.get("liquid_pilot", "unknown") for entry in (infos[0], info)]
+        versions = [entry.versions.get("liquid-pilot", "unknown") for entry in (infos[0], info)]
         if versions[0] != versions[1]:
             raise MixedDrives("the liquid-pilot version", (drives[0], versions[0]), (path, versions[1]))
     return infos

@@ -76,7 +76,7 @@ class DriveInfo:
     control_hz: float
     """Nominal control frequency in 1/s; the true time of each step is in the step."""
     versions: Mapping[str, str]
-    """Versions of the software that made the drive; ``liquid_pilot`` is always among them."""
+    """Versions of the software that made the drive; ``liquid-pilot`` is always among them."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What else is needed to repeat it: ``reset`` (the options of ``reset``), ``recording``..."""
     image_size: tuple[int, int] = (0, 0)
@@ -185,7 +185,7 @@ def decode_info(path: Path, entries: Mapping[str, str]) -> DriveInfo:
         # Before the digest: a later format may compute it differently.
         writer = "?"
         with contextlib.suppress(ValueError, TypeError):
-            writer = str(dict(parse_json(entries.get("versions", "{}"))).get("liquid_pilot", "?"))
+            writer = str(dict(parse_json(entries.get("versions", "{}"))).get("liquid-pilot", "?"))
         raise DriveVersion(path, version, FORMAT, writer)
     if _digest({key: text for key, text in entries.items() if key != "sha256"}) != entries.get("sha256"):
         raise BrokenDrive(path, "the header does not match its digest", where)

@@ -21,7 +21,7 @@ INFO = DriveInfo(
     policy="expert",
     action_names=("steering", "acceleration"),
     control_hz=20.0,
-    versions={"liquid_pilot": "0.1.0", "panda3d": "1.10.16"},
+    versions={"liquid-pilot": "0.1.0", "panda3d": "1.10.16"},
     options={"reset": {"start": {"position_m": 12.345678901234567, "speed": np.float64(7.1)}}},
 )
 

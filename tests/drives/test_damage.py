@@ -106,7 +106,7 @@ def test_a_later_format_is_named(tmp_path, write, monkeypatch) -> None:
     path = tmp_path / "a.mcap"
     with monkeypatch.context() as patch:
         patch.setattr(drive_format, "FORMAT", 7)
-        write(path, versions={"liquid_pilot": "9.1"})
+        write(path, versions={"liquid-pilot": "9.1"})
     for reader in (*READERS, read_info):
         with pytest.raises(DriveVersion, match=r"format 7 \(written by liquid-pilot 9\.1\)") as caught:
             reader(path)
@@ -254,7 +254,7 @@ def bomb(claimed: int, real: int) -> bytes:
 
 
 INFO_FOR_BOMB = drive_format.DriveInfo(
-    "driving", {}, "bomb", 0, 0, "expert", ("steering",), 20.0, {"liquid_pilot": "0.1.0"}
+    "driving", {}, "bomb", 0, 0, "expert", ("steering",), 20.0, {"liquid-pilot": "0.1.0"}
 )
 
 

@@ -27,7 +27,7 @@ def test_nothing_to_find(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"versions": {"liquid_pilot": "0.2.0"}}, "liquid-pilot version"),
+        ({"versions": {"liquid-pilot": "0.2.0"}}, "liquid-pilot version"),
         ({"action_names": ("steering", "brake")}, "action names"),
         ({"height": 7}, "image size"),
         ({"control_hz": 10.0}, "control hz"),
