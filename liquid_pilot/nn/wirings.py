@@ -57,11 +57,15 @@ def ncp(
         raise BadWiring(f"an NCP needs inputs and motor neurons; got {input_size} inputs, {motor} motor neurons")
     if algorithm not in ("ncps", "paper"):
         raise BadWiring(f"unknown wiring algorithm {algorithm!r}: choose ncps or paper")
+    motors = range(motor)
+    commands = range(motor, motor + command)
+    roles: tuple[Role, ...] = tuple(
+        "motor" if neuron in motors else "command" if neuron in commands else "inter"
+        for neuron in range(motor + command + inter)
+    )
     # RandomState, NumPy's frozen legacy stream: both originals draw from it, and it never changes again.
     draw = (_NcpsDraw if algorithm == "ncps" else _PaperDraw)(np.random.RandomState(seed))
 
-    motors = range(motor)
-    commands = range(motor, motor + command)
     inters = range(motor + command, motor + command + inter)
     inputs = range(input_size)
     sensory: dict[tuple[int, int], int] = {}
@@ -74,8 +78,7 @@ def ncp(
     draw.pairs(inner, commands, recurrent)
     draw.fan_in(inner, commands, motors, motor_fanin, clip=motor)
 
-    layers: list[Role] = ["motor"] * motor + ["command"] * command + ["inter"] * inter
-    return Wiring(input_size, motor + command + inter, motor, in_order(sensory), in_order(inner), tuple(layers))
+    return Wiring(input_size, motor + command + inter, motor, in_order(sensory), in_order(inner), roles)
 
 
 def auto_ncp(
