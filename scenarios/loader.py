@@ -127,7 +127,7 @@ def _first_error(error: ValidationError, name: str, source: Path | None, root: N
     """The first unknown key of the file, or else the first mistake; one line is wanted, so the others are counted."""
     mistakes: dict[str, list[ErrorDetails]] = {}
     for details in error.errors():
-        mistakes.setdefault(_path(tuple(details["loc"])), []).append(details)
+        mistakes.setdefault(_path(details), []).append(details)
     # Of `seed: {first: 1, cout: 2}` pydantic also says that it is no integer; the deeper mistake is the news.
     for path in list(mistakes):
         if any(other.startswith(f"{path}.") for other in mistakes):
@@ -154,19 +154,28 @@ def _explain(key: str, found: list[ErrorDetails]) -> str:
     else:
         # Several for a union: "should be 'target' or a valid number".
         wanted = [e["msg"] if e["type"] != "model_type" else "Input should be a mapping" for e in found]
-        message = "should be " + " or ".join(text.removeprefix("Input should be ") for text in wanted)
+        message = " or ".join([wanted[0], *(text.removeprefix("Input should be ") for text in wanted[1:])])
+        message = message.removeprefix("Input ").replace("\n", " ")
         # A mapping as a whole is no help in a message of one line, and a long text would not be one.
         message += "" if isinstance(given, dict | list) else f", got {given!r:.60}"
+        message = message[:1].lower() + message[1:]
     return f"{key}: {message}" if key else message
 
 
-def _path(loc: tuple[Key, ...]) -> str:
+def _path(details: ErrorDetails) -> str:
     """``road.generate.seed`` of pydantic's location, without the names of the union members in it."""
-    return ".".join(str(part) for part in loc if not (isinstance(part, str) and _is_union_tag(part)))
+    *around, last = details["loc"] or ("",)
+    names = _names(Scenario)
+    kept = [part for part in around if part in names or isinstance(part, int)]
+    if last in names or isinstance(last, int) or details["type"] in ("extra_forbidden", "missing"):
+        kept.append(last)
+    return ".".join(str(part) for part in kept)
 
 
-def _is_union_tag(part: str) -> bool:
-    return part[:1].isupper() or part in ("int", "float", "str") or "[" in part
+def _names(model: type[BaseModel]) -> set[str]:
+    """All field names of the model and of those inside it."""
+    inner = (_names(part) for field in model.model_fields.values() for part in _models(field.annotation))
+    return set(model.model_fields).union(*inner)
 
 
 def _known_keys(loc: tuple[Key, ...]) -> list[str]:

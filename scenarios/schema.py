@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from liquid_pilot.randomness import derive_seed
 from scenarios.errors import MapError
@@ -173,7 +173,7 @@ class Limits(_Part):
 class Scenario(_Part):
     """One scenario; see the module's docstring, and ``scenarios/catalogue`` for examples."""
 
-    description: str = Field(min_length=1, max_length=120, pattern=r"^[^\n]*$")
+    description: str = Field(min_length=1, max_length=120)
     """One line that says what is special about it."""
     road: RoadSource
     """Where the road comes from."""
@@ -189,6 +189,13 @@ class Scenario(_Part):
     """When an episode has failed."""
     split: Split = "demo"
     """What the scenario is for: documentation, and the grouping of `liquid-pilot scenarios`."""
+
+    @field_validator("description")
+    @classmethod
+    def _one_line(cls, text: str) -> str:
+        if len(text.splitlines()) != 1:
+            raise ValueError("must be one line of text")
+        return text
 
     _name: str = PrivateAttr(default="unnamed")
     _source: Path | None = PrivateAttr(default=None)

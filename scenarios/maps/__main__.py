@@ -16,7 +16,7 @@ from pathlib import Path
 from liquid_pilot.errors import LiquidPilotError
 from liquid_pilot.files import write_text
 from scenarios.maps import FOLDER, STYLES, generate
-from scenarios.maps.shipped import ORDERS
+from scenarios.maps.orders import ORDERS
 
 
 def write_shipped(folder: Path = FOLDER) -> list[Path]:

@@ -106,7 +106,10 @@ def read_roads(text: str) -> dict[str, Road]:
         lanes, lane_link = {}, None
         for lane in road.iter("lane"):
             width = lane.find("width")
-            marks = [(float(m.get("sOffset", "nan")), m.get("type", ""), m.get("color", "")) for m in lane.findall("roadMark")]
+            marks = [
+                (float(m.get("sOffset", "nan")), m.get("type", ""), m.get("color", ""))
+                for m in lane.findall("roadMark")
+            ]
             id = int(lane.get("id", ""))
             lanes[id] = Lane(id, lane.get("type", ""), 0.0 if width is None else float(width.get("a", "nan")), marks)
             if lane.find("link/predecessor") is not None:
