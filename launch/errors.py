@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from liquid_pilot.errors import FolderInUse, LiquidPilotError
 
-__all__ = ["FolderInUse", "LaunchError", "NotReplayable", "OutputNotWritable", "RecordingError", "WorkerDied"]
+__all__ = [
+    "BadSelection",
+    "FolderInUse",
+    "LaunchError",
+    "NotReplayable",
+    "OutputNotWritable",
+    "RecordingError",
+    "WorkerDied",
+]
 
 
 class LaunchError(LiquidPilotError):
@@ -25,3 +33,7 @@ class RecordingError(LaunchError):
 
 class NotReplayable(LaunchError):
     """A drive that this version cannot drive again: another kind of world, or a scenario that it does not know."""
+
+
+class BadSelection(LaunchError):
+    """Policies or scenarios that cannot be evaluated together."""

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launch.errors import JobError
+from launch.errors import LaunchError
 
 
-class ViewerMissing(JobError):
+class ViewerMissing(LaunchError):
     """The Rerun viewer is not installed."""
 
 

@@ -1,0 +1,165 @@
+"""Driving many episodes closed loop in worker processes; what is finished is on disk at once and never driven twice.
+
+Used by ``evaluate``, and by ``train`` to choose a checkpoint by driving.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from launch.progress import Report
+from launch.workers import Send, Work, WorkerPool
+from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.report import DrivenEpisode
+from liquid_pilot.analysis.results import EpisodeResult
+from liquid_pilot.analysis.trace import COLUMNS, EpisodeTrace
+from scenarios.schema import Scenario
+
+WORLDS = 8
+"""Worlds side by side in a worker: the head runs in chunks, and more worlds only take more memory."""
+BLOCK = 8
+"""Episodes handed to a worker at a time: small enough that the last workers do not wait long for each other."""
+MESSAGE_EVERY = 200
+"""Control steps between two messages about progress."""
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """A policy that is judged: the name in tables, and what `policies.load` takes."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One episode that is to be driven."""
+
+    competitor: Competitor
+    scenario: Scenario
+    scenario_name: str
+    seed: int
+
+    @property
+    def file_name(self) -> str:
+        """Where its trace lies below the folder of episodes."""
+        return f"{_safe(self.competitor.name)}/{_safe(self.scenario_name)}-{self.seed}.npz"
+
+    def __str__(self) -> str:
+        return f"{self.competitor.name} on {self.scenario_name}, seed {self.seed}"
+
+
+def assignments(
+    competitors: Sequence[Competitor], scenarios: Sequence[tuple[str, Scenario]], episodes: int, seed: int
+) -> list[Assignment]:
+    """Every competitor in every scenario with the same seeds: ``seed``, ``seed + 1``, ..."""
+    return [
+        Assignment(competitor, scenario, name, seed + number)
+        for competitor in competitors
+        for name, scenario in scenarios
+        for number in range(episodes)
+    ]
+
+
+def drive_all(
+    plan: Sequence[Assignment], folder: Path, *, workers: int, progress: Report | None = None
+) -> list[DrivenEpisode]:
+    """Drive every assignment whose trace is not in ``folder`` yet; gives all episodes in the order of the plan.
+
+    Every episode's trace is written by its worker the moment it is over.
+    """
+    missing = [a for a in plan if not (folder / a.file_name).exists()]
+    blocks = list(_blocks(missing))
+    steps = dict.fromkeys(range(len(blocks)), 0)
+    done = len(plan) - len(missing)
+    driven_steps = 0
+
+    def show() -> None:
+        if progress is not None:
+            note = f"{done} of {len(plan)} episodes"
+            progress(done, len(plan), note)
+
+    def on_message(_: int, message: Any) -> None:
+        nonlocal done, driven_steps
+        done += int(message)
+        show()
+
+    show()
+    if blocks:
+        with WorkerPool[tuple[Assignment, ...], int](_make_driver, folder, min(workers, len(blocks))) as pool:
+            for index, count in pool.run(blocks, on_message):
+                steps[index] = count
+                driven_steps += count
+    return [_read(a, folder) for a in plan]
+
+
+def _read(assignment: Assignment, folder: Path) -> DrivenEpisode:
+    trace = EpisodeTrace.load(folder / assignment.file_name)
+    result = EpisodeResult(
+        policy=assignment.competitor.name,
+        scenario=assignment.scenario_name,
+        seed=assignment.seed,
+        success=trace.success,
+        end=trace.end,
+        steps=len(trace),
+        metrics=lane_keeping_metrics(trace).as_dict(),
+    )
+    return DrivenEpisode(result, trace)
+
+
+def _blocks(missing: Sequence[Assignment]) -> Iterator[tuple[Assignment, ...]]:
+    """Cut into blocks of one competitor each, since a block shares one batch through its network."""
+    block: list[Assignment] = []
+    for assignment in missing:
+        if block and (len(block) == BLOCK or assignment.competitor != block[0].competitor):
+            yield tuple(block)
+            block = []
+        block.append(assignment)
+    if block:
+        yield tuple(block)
+
+
+def _make_driver(folder: Path) -> Work:
+    """In a worker: what drives a block of assignments."""
+    import policies
+    from envs.driving.lockstep import DrivenEpisode as Driven
+    from envs.driving.lockstep import Episode, LockStep
+    from liquid_pilot.imitation.memory import keep_freed_memory
+
+    # A forward pass frees and takes the same megabytes at every step, as training does.
+    keep_freed_memory()
+    loaded: dict[str, Any] = {}
+
+    def drive(block: tuple[Assignment, ...], send: Send) -> int:
+        source = block[0].competitor.source
+        if source not in loaded:
+            loaded.clear()
+            loaded[source] = policies.load(source)
+        steps = 0
+
+        def finished(driven: Driven) -> None:
+            nonlocal steps
+            steps += len(driven.actions)
+            trace = EpisodeTrace(
+                columns={name: driven.columns[name] for name in COLUMNS},
+                end=driven.end,
+                success=driven.success,
+                route_length=driven.route_length,
+                actions=driven.actions,
+            )
+            trace.save(folder / block[driven.number].file_name)
+            send(1)
+
+        LockStep(min(WORLDS, len(block))).run(loaded[source], [Episode(a.scenario, a.seed) for a in block], finished)
+        return steps
+
+    return drive
+
+
+def _safe(name: str) -> str:
+    """A name as one path element."""
+    return re.sub(r"[^\w.-]+", "_", name)

@@ -1,0 +1,202 @@
+"""``liquid-pilot evaluate``: policies against scenarios on the same seeds, judged closed loop."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import policies
+import scenarios
+from launch.closed_loop import Assignment, Competitor, assignments, drive_all
+from launch.errors import BadSelection
+from launch.folder import OutputFolder, named_write_errors, open_output
+from launch.listing import expand_scenarios
+from launch.progress import Report, progress_bar
+from launch.versions import versions
+from launch.video import film_episode
+from launch.workers import Send, Work, WorkerPool
+from liquid_pilot.analysis.report import DrivenEpisode, Video, headlines, write_report
+from liquid_pilot.analysis.results import aggregate, write_results
+from liquid_pilot.files import write_text
+from scenarios.schema import Scenario
+
+EPISODES, VIDEOS, CONFIG, RESULTS, REPORT = "episodes", "videos", "config.yaml", "results.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation found: the report's path and its headlines."""
+
+    report: Path
+    headlines: tuple[str, ...]
+    episodes: tuple[DrivenEpisode, ...]
+
+
+def evaluate(
+    names: Sequence[str],
+    scenario_names: Sequence[str],
+    out: Path,
+    *,
+    episodes: int = 5,
+    seed: int = 0,
+    videos: bool = True,
+    film_s: float | None = None,
+    workers: int | None = None,
+    title: str | None = None,
+) -> Outcome:
+    """Drive, judge, film, and write ``config.yaml``, ``results.json``, ``videos/`` and ``report.html`` into ``out``.
+
+    Args:
+        names: policies as `policies.load` takes them.
+        scenario_names: scenarios as `scenarios.load` takes them, or names of splits.
+        out: output folder; the same command goes on in it where it stopped.
+        episodes: of each policy in each scenario.
+        seed: of the first episode; the next ones count up, and are the same for every policy.
+        videos: film the first episode of each scenario.
+        film_s: at most so many seconds of each video; None films whole episodes.
+        workers: processes; None takes one for every core.
+        title: of the report.
+
+    Raises:
+        UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ...: before anything is driven.
+    """
+    competitors = _competitors(names)
+    chosen = _scenarios(scenario_names)
+    count = workers or os.cpu_count() or 1
+    job = _job(competitors, chosen, episodes, seed, videos, film_s)
+    plan = assignments(competitors, chosen, episodes, seed)
+    with open_output(out, job, owns=[EPISODES, VIDEOS, CONFIG, RESULTS, REPORT]) as folder, named_write_errors(out):
+        write_text(out / CONFIG, yaml.safe_dump(job, sort_keys=False, allow_unicode=True))
+        with progress_bar("evaluate", "episodes") as progress:
+            driven = drive_all(plan, out / EPISODES, workers=count, progress=progress)
+        films = _film(plan, out, film_s, count) if videos else []
+        return _write(folder, driven, films, job, title or "How well it keeps its lane")
+
+
+def _write(
+    folder: OutputFolder, driven: Sequence[DrivenEpisode], films: Sequence[Video], job: dict[str, Any], title: str
+) -> Outcome:
+    results = [episode.result for episode in driven]
+    command = _command(job, folder.path)
+    write_results(folder.path / RESULTS, results, command=command, versions=job["versions"])
+    report = folder.path / REPORT
+    cards = {name: text for name, source in job["policies"].items() if (text := _card(source["source"]))}
+    write_report(report, driven, title=title, command=command, versions=job["versions"], videos=films, cards=cards)
+    folder.finish(episodes=len(results))
+    return Outcome(report, tuple(headlines(aggregate(results))), tuple(driven))
+
+
+def _competitors(names: Sequence[str]) -> list[Competitor]:
+    if len(set(names)) != len(names):
+        raise BadSelection(f"a policy is named twice: {', '.join(names)}; name each once")
+    # Loading each once here finds a missing or broken checkpoint before any worker starts.
+    return [Competitor(name, name) for name in names if policies.load(name)]
+
+
+def _scenarios(names: Sequence[str]) -> list[tuple[str, Scenario]]:
+    loaded = [scenarios.load(name) for name in expand_scenarios(list(names))]
+    chosen = {scenario.name: scenario for scenario in loaded}
+    if len(chosen) != len(loaded):
+        raise BadSelection("two scenarios have the same name: rename one of the files")
+    for scenario in loaded:
+        # A map that is missing or broken is found before any worker starts.
+        scenario.map_text(0)
+    return list(chosen.items())
+
+
+def _job(
+    competitors: Sequence[Competitor],
+    chosen: Sequence[tuple[str, Scenario]],
+    episodes: int,
+    seed: int,
+    videos: bool,
+    film_s: float | None,
+) -> dict[str, Any]:
+    """What decides the result, and so whether work in the folder may be continued; written as config.yaml too."""
+    return {
+        "command": "evaluate",
+        "policies": {c.name: {"source": c.source, "weights": _weights_digest(c.source)} for c in competitors},
+        "scenarios": {name: scenario.to_dict() for name, scenario in chosen},
+        "episodes": episodes,
+        "seed": seed,
+        "videos": videos,
+        "film_s": film_s,
+        "versions": versions(),
+    }
+
+
+def _weights_digest(source: str) -> str:
+    """SHA-256 of a checkpoint's weights: a network that was trained again must not go on in its old results."""
+    if source == policies.EXPERT:
+        return policies.EXPERT
+    import hashlib
+
+    return hashlib.sha256((policies.find_checkpoint(source) / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def _card(source: str) -> str | None:
+    if source == policies.EXPERT:
+        return None
+    card = policies.find_checkpoint(source) / "card.md"
+    return card.read_text(encoding="utf-8") if card.is_file() else None
+
+
+def _command(job: dict[str, Any], out: Path) -> str:
+    words = ["liquid-pilot", "evaluate", *job["policies"], "--scenario", *job["scenarios"]]
+    words += ["--episodes", str(job["episodes"]), "--seed", str(job["seed"]), "--out", str(out)]
+    return shlex.join(words)
+
+
+def _film(plan: Sequence[Assignment], out: Path, film_s: float | None, workers: int) -> list[Video]:
+    """Film the first policy's first episode in each scenario."""
+    first: dict[str, Assignment] = {}
+    for assignment in plan:
+        first.setdefault(assignment.scenario_name, assignment)
+    films = [
+        (a, out / EPISODES / a.file_name, out / VIDEOS / f"{Path(a.file_name).stem}.mp4", film_s)
+        for a in first.values()
+    ]
+    missing = [film for film in films if not film[2].exists()]
+    with progress_bar("film", "videos") as progress:
+        _film_missing(missing, len(films), workers, progress)
+    return [
+        Video(path, f"{a.competitor.name} on {a.scenario_name}: {a.scenario.description} (seed {a.seed})")
+        for a, _, path, _ in films
+    ]
+
+
+Film = tuple[Assignment, Path, Path, float | None]
+
+
+def _film_missing(missing: Sequence[Film], total: int, workers: int, progress: Report) -> None:
+    done = total - len(missing)
+    progress(done, total)
+    if not missing:
+        return
+    with WorkerPool[Film, None](_make_camera, None, min(workers, len(missing))) as pool:
+        for _ in pool.run(missing):
+            done += 1
+            progress(done, total)
+
+
+def _make_camera(_: None) -> Work:
+    """In a worker: what films one episode."""
+    from envs.driving.env import LaneKeepingEnv
+    from liquid_pilot.analysis.trace import EpisodeTrace
+
+    def film(task: Film, send: Send) -> None:
+        del send
+        assignment, trace, path, most_s = task
+        env = LaneKeepingEnv(assignment.scenario, render_mode="rgb_array", observation_mode="state")
+        try:
+            film_episode(env, assignment.seed, EpisodeTrace.load(trace), path, most_s=most_s)
+        finally:
+            env.close()
+
+    return film
