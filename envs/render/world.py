@@ -1,0 +1,205 @@
+"""A scene as Panda3D nodes: static pieces under distance switches, sky and hills around the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.render import atlas, sky, textures
+from envs.render.cells import Material, Piece, cut_meshes, cut_props
+from envs.render.engine import Engine
+from envs.render.geometry import flat_label_state, label_texture_state, make_geom, make_label_texture, make_texture
+from envs.render.labels import Label
+from envs.render.scene import Colour, SceneDescription
+
+SHADOW_LIFT = 4
+EVERY = (1 << 30) - 1
+COLOUR_CAMERAS = (1 << 15) - 1
+"""Camera mask bits: 15 for cameras of colour, shifted by 15 those of segmentation. Shadows show in colour only."""
+
+
+class World:
+    """The node tree of one scene, and the states with which each label is drawn.
+
+    Args:
+        scene: what to show.
+        engine: the process's engine, for shared textures.
+        near: distance of the near plane, metres.
+        far: distance of the far plane, metres.
+    """
+
+    def __init__(self, scene: SceneDescription, engine: Engine, near: float, far: float) -> None:
+        from panda3d import core
+
+        self._core = core
+        self._engine = engine
+        self._depth_range = 1.0 - near / far
+        self.root = core.NodePath("world")
+        # With this range the stored depth is exactly proportional to 1 / distance and never wraps.
+        self.root.setAttrib(core.DepthOffsetAttrib.make(0, 0.0, self._depth_range))
+        self.tag_states: dict[str, Any] = {}
+        self.origin = _origin(scene)
+        self.origin_floats: tuple[float, float, float] = tuple(self.origin.tolist())
+        self.ground: Colour = scene.sky.ground
+        self._own_textures: dict[int, tuple[int, list[Any], NDArray[np.uint8]]] = {}
+        for material, pieces in cut_meshes(scene.meshes, scene.sky):
+            state, tag = self.material(material)
+            self._add_pieces(pieces, state, tag)
+        props, shadows = cut_props(scene.instances, scene.sky)
+        self._add_pieces(props, *self.atlas_material())
+        for node in self._add_pieces(shadows, self.shadow_state(), None):
+            node.hide(core.DrawMask(EVERY & ~COLOUR_CAMERAS))
+        self.around = self._sky(scene, far)
+
+    def material(self, material: Material) -> tuple[Any, str]:
+        """Render state and label tag of a mesh's material."""
+        core = self._core
+        state = core.RenderState.makeEmpty()
+        tag = self._flat_tag(material.label)
+        if material.texture is not None:
+            texture, tag, holes = self._texture(material)
+            state = state.addAttrib(core.TextureAttrib.make(texture))
+            if holes:
+                state = state.addAttrib(core.TransparencyAttrib.make(core.TransparencyAttrib.MBinary))
+        if material.two_sided:
+            state = state.addAttrib(core.CullFaceAttrib.make(core.CullFaceAttrib.MCullNone))
+        if material.lift:
+            state = state.addAttrib(core.DepthOffsetAttrib.make(material.lift, 0.0, self._depth_range))
+        return state, tag
+
+    def atlas_material(self) -> tuple[Any, str]:
+        """Render state and label tag of everything that is textured from the atlas."""
+        core = self._core
+        colour, labels = self._engine.cached_texture("atlas", _atlas_textures)
+        self.tag_states.setdefault("atlas", label_texture_state(labels))
+        state = core.RenderState.make(
+            core.TextureAttrib.make(colour), core.TransparencyAttrib.make(core.TransparencyAttrib.MBinary)
+        )
+        return state, "atlas"
+
+    def shadow_state(self) -> Any:
+        """Render state of soft shadows: blended, and without a trace in the depth."""
+        core = self._core
+        colour, _ = self._engine.cached_texture("atlas", _atlas_textures)
+        return core.RenderState.make(
+            core.TextureAttrib.make(colour),
+            core.TransparencyAttrib.make(core.TransparencyAttrib.MAlpha),
+            core.DepthWriteAttrib.make(core.DepthWriteAttrib.MOff),
+            core.DepthOffsetAttrib.make(SHADOW_LIFT, 0.0, self._depth_range),
+        )
+
+    def shadow(self, size: tuple[float, float], scale: float | tuple[float, float, float]) -> Any:
+        """A soft shadow for something that moves, as a node in its body frame; seen by cameras of colour only."""
+        core = self._core
+        sx, sy, _ = scale if isinstance(scale, tuple) else (scale, scale, scale)
+        x, y = size[0] * sx, size[1] * sy
+        area = atlas.patch("shadow")
+        geom = make_geom(
+            np.array(((-x, -y, 0.04), (x, -y, 0.04), (x, y, 0.04), (-x, y, 0.04)), dtype=np.float32),
+            np.array(((0, 1, 2), (0, 2, 3)), dtype=np.int32),
+            np.full((4, 3), 255, dtype=np.uint8),
+            np.array([area.at(u, v) for u, v in ((0, 0), (1, 0), (1, 1), (0, 1))], dtype=np.float32),
+        )
+        node = core.GeomNode("shadow")
+        node.addGeom(geom, self.shadow_state())
+        core.NodePath(node).hide(core.DrawMask(EVERY & ~COLOUR_CAMERAS))
+        return node
+
+    def close(self) -> None:
+        """Free everything."""
+        self.around.removeNode()
+        self.root.removeNode()
+        self.tag_states.clear()
+        self._own_textures.clear()
+
+    def _flat_tag(self, label: int) -> str:
+        tag = f"label-{int(label)}"
+        self.tag_states.setdefault(tag, flat_label_state(label))
+        return tag
+
+    def _texture(self, material: Material) -> tuple[Any, str, bool]:
+        """Texture, label tag and whether it has holes."""
+        if isinstance(material.texture, str):
+            name = material.texture
+            shared = self._engine.cached_texture(name, lambda: make_texture(name, textures.texture(name)))
+            return shared, self._flat_tag(material.label), False
+        pixels = material.texture
+        assert pixels is not None
+        holes = pixels.shape[2] == 4
+        # The array is kept, so that its id stays its own.
+        number, texture, _ = self._own_textures.setdefault(id(pixels), (len(self._own_textures), [], pixels))
+        if not texture:
+            texture.append(make_texture(f"own-{number}", pixels))
+        labels = material.texture_labels
+        if not holes and labels is None:
+            return texture[0], self._flat_tag(material.label), holes
+        tag = f"texture-{number}-{id(labels)}-{int(material.label)}"
+        if tag not in self.tag_states:
+            marks = np.full(pixels.shape[:2], material.label, dtype=np.uint8) if labels is None else labels
+            self.tag_states[tag] = label_texture_state(
+                make_label_texture(tag, marks, pixels[..., 3] if holes else None)
+            )
+        return texture[0], tag, holes
+
+    def _add_pieces(self, pieces: Sequence[Piece], state: Any, tag: str | None) -> list[Any]:
+        """Nodes for the pieces, those with a distance range under a switch."""
+        core = self._core
+        nodes = []
+        for piece in pieces:
+            node = core.GeomNode("")
+            vertices = piece.vertices - self.origin.astype(np.float32)
+            node.addGeom(make_geom(vertices, piece.triangles, piece.colours, piece.uv), state)
+            if tag is not None:
+                node.setTag("label", tag)
+            parent = self.root
+            if piece.begin > 0 or piece.end is not None:
+                switch = core.LODNode("")
+                x, y, z = (float(c - o) for c, o in zip(piece.centre, self.origin, strict=True))
+                switch.setCenter(core.LPoint3(x, y, z))
+                switch.addSwitch(1e6 if piece.end is None else piece.end, piece.begin)
+                parent = self.root.attachNewNode(switch)
+            nodes.append(parent.attachNewNode(node))
+        return nodes
+
+    def _sky(self, scene: SceneDescription, far: float) -> Any:
+        """Dome and hills under one node, which the renderer keeps at the eye."""
+        core = self._core
+        around = self.root.attachNewNode("sky")
+        around.setDepthTest(False)
+        around.setDepthWrite(False)
+        picture = make_texture("sky", sky.picture(scene.sky))
+        for order, (shells, label) in enumerate(((sky.dome(), Label.SKY), (sky.hills(scene.sky), Label.TERRAIN))):
+            for shell in shells:
+                colours = np.full(shell.vertices.shape, 255, np.uint8) if shell.colours is None else shell.colours
+                uv = None if shell.uv is None else shell.uv.astype(np.float32)
+                # Well inside the far plane: only the direction counts.
+                vertices = (shell.vertices * far * 0.5).astype(np.float32)
+                state = core.RenderState.makeEmpty()
+                if uv is not None:
+                    state = state.addAttrib(core.TextureAttrib.make(picture))
+                node = core.GeomNode("")
+                node.addGeom(make_geom(vertices, shell.triangles, colours, uv), state)
+                node.setTag("label", self._flat_tag(label))
+                around.attachNewNode(node).setBin("background", order)
+        return around
+
+
+def _origin(scene: SceneDescription) -> NDArray[np.float64]:
+    """The middle of everything, in whole metres: vertices relative to it keep their precision as 32-bit numbers."""
+    lows = [mesh.vertices.min(axis=0) for mesh in scene.meshes if len(mesh.vertices)]
+    highs = [mesh.vertices.max(axis=0) for mesh in scene.meshes if len(mesh.vertices)]
+    if scene.instances:
+        places = np.array([item.position for item in scene.instances])
+        lows.append(places.min(axis=0))
+        highs.append(places.max(axis=0))
+    if not lows:
+        return np.zeros(3)
+    return np.asarray(np.round((np.min(lows, axis=0) + np.max(highs, axis=0)) / 2).astype(np.float64))
+
+
+def _atlas_textures() -> tuple[Any, Any]:
+    colour, labels = atlas.pictures()
+    return make_texture("atlas", colour), make_label_texture("atlas-labels", labels, colour[..., 3])
