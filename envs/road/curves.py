@@ -23,7 +23,7 @@ class LaneCurve:
     length: float
     """Metres of lane centre."""
     radius: float
-    """Smallest radius, metres."""
+    """Smallest radius (of a metre and a half of lane), metres."""
     left: bool
 
 
@@ -103,8 +103,15 @@ def _curves_of(network: RoadNetwork, first: LanePiece, least: float, min_length:
     for low, high in pairwise([0, *edges.tolist(), len(side)]):
         length = float(metres[high - 1] - metres[low])
         if side[low] and length >= min_length:
-            start = LaneRef(first.road, lanes[low], float(road_s[low]))
-            end = LaneRef(first.road, lanes[high - 1], float(road_s[high - 1]))
-            radius = 1.0 / float(np.abs(bend[low:high]).max())
-            found.append(LaneCurve(start, end, length, radius, bool(side[low] > 0)))
+            # the median of three samples: some maps begin a road with a few centimetres of a much tighter arc
+            tight = np.lib.stride_tricks.sliding_window_view(np.abs(bend[low:high]), min(3, high - low))
+            found.append(
+                LaneCurve(
+                    start=LaneRef(first.road, lanes[low], float(road_s[low])),
+                    end=LaneRef(first.road, lanes[high - 1], float(road_s[high - 1])),
+                    length=length,
+                    radius=1.0 / float(np.median(tight, axis=1).max()),
+                    left=bool(side[low] > 0),
+                )
+            )
     return found

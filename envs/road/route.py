@@ -11,10 +11,10 @@ import numpy as np
 from envs.road.geometry import Array
 
 _Terms = tuple[float, ...]
-_WALK = 64
-"""Segments that a projection walks from its hint before it searches instead."""
+_WALK = 8
+"""Segments that a projection walks from its hint before it searches instead; a car moves two or three a step."""
 _WINDOW = 200
-"""Samples either side of the hint in which it then searches."""
+"""Samples either side of the hint in which it then searches first."""
 
 
 class Projection(NamedTuple):
@@ -88,24 +88,30 @@ class Route:
         may cross itself or go round several times; without (-1) the nearest point of the whole route is taken. Points
         before the start or behind the run-out are measured against the tangent there.
         """
+        if 0 <= hint <= self._last:
+            foot = self._foot(x, y, hint)
+            return self._searched(x, y, hint) if foot is None else foot
+        return self._searched(x, y, -1)
+
+    def _foot(self, x: float, y: float, i: int) -> Projection | None:
+        """The foot within a few segments of ``i``; None when it is not there."""
         nodes = self._nodes
         last = self._last
-        i = hint if 0 <= hint <= last else self._nearest(x, y, 0, last + 1)
         walked = 0
         nx, ny, cos, sin = nodes[i]
         a = (x - nx) * cos + (y - ny) * sin
         if a < 0.0:
             b = a
-            while a < 0.0 and i > 0:
+            while a < 0.0:
+                if i == 0:
+                    return self._outside(x, y, 0, a)
+                if walked == _WALK:
+                    return None
                 i -= 1
+                walked += 1
                 b = a
                 nx, ny, cos, sin = nodes[i]
                 a = (x - nx) * cos + (y - ny) * sin
-                walked += 1
-                if walked > _WALK:
-                    return self._searched(x, y, hint)
-            if a < 0.0:
-                return self._outside(x, y, 0, a)
         else:
             while True:
                 nx, ny, cos, sin = nodes[i + 1]
@@ -114,11 +120,11 @@ class Route:
                     break
                 if i == last:
                     return self._outside(x, y, last + 1, b)
+                if walked == _WALK:
+                    return None
                 i += 1
-                a = b
                 walked += 1
-                if walked > _WALK:
-                    return self._searched(x, y, hint)
+                a = b
         # a >= 0 > b are the distances along the tangents at both ends: on an arc the normal at u = a / (a - b) meets
         # the point (up to the fourth order of the turn)
         u = a / (a - b)
@@ -177,19 +183,20 @@ class Route:
         return min(start + int(np.argmin(distance)), self._last)
 
     def _searched(self, x: float, y: float, hint: int) -> Projection:
-        """The walk got lost (far off the road, or beyond a curve's centre): foot on the nearest sample's segments."""
-        middle = hint if hint >= 0 else self._nearest(x, y, 0, self._last + 1)
-        i = self._nearest(x, y, max(middle - _WINDOW, 0), min(middle + _WINDOW, self._last + 1))
+        """The foot at the nearest sample, looked for around the hint first and then, or without hint, everywhere."""
+        low, high = max(hint - _WINDOW, 0), min(hint + _WINDOW, self._last + 1)
+        i = self._nearest(x, y, low, high) if hint >= 0 else low
+        if hint < 0 or i in (low, high - 1, high):
+            # at the window's edge it may get nearer beyond
+            i = self._nearest(x, y, 0, self._last + 1)
+        foot = self._foot(x, y, i)
+        if foot is not None:
+            return foot
+        # beyond the centre of a curve no normal near the nearest sample meets the point: measure to the sample
         nx, ny, cos, sin = self._nodes[i]
-        along = (x - nx) * cos + (y - ny) * sin
-        along = min(max(along, -self._step), self._step)
-        s = i * self._step + along
-        px, py, _, heading = self.position(s)
-        cross = (y - py) * math.cos(heading) - (x - px) * math.sin(heading)
-        distance = math.copysign(math.hypot(x - px, y - py), cross)
-        i, u = self._locate(s)
-        _, _, _, _, _, _, _, _, k, dk, g, dg, w, dw = self._segments[i]
-        return Projection(s, distance, heading, k + u * dk, g + u * dg, w + u * dw, i)
+        cross = math.copysign(math.hypot(x - nx, y - ny), (y - ny) * cos - (x - nx) * sin)
+        _, _, _, _, _, _, h, _, k, _, g, _, w, _ = self._segments[i]
+        return Projection(i * self._step, cross, h, k, g, w, i)
 
     def _outside(self, x: float, y: float, node: int, along: float) -> Projection:
         nx, ny, cos, sin = self._nodes[node]
