@@ -28,6 +28,8 @@ class _Plan:
     """Parts with run-out, the length of the route itself, and whether the lane chain returned to its start."""
 
     parts: list[Part]
+    grids: list[tuple[Array, Array]]
+    """Of each part, see :meth:`Part.grid`."""
     length: float
     closed: bool
 
@@ -62,7 +64,7 @@ def _follow(network: RoadNetwork, place: LaneRef, length_m: float | None, via: l
     source = network.source
     chain = Chain(network, start_piece(network, place), place.s, via)
     parts: list[Part] = []
-    lengths: list[float] = []
+    grids: list[tuple[Array, Array]] = []
     met: set[tuple[LanePiece, int]] = set()
     total, length, closed = 0.0, length_m, False
     missed: list[str] = []
@@ -70,7 +72,7 @@ def _follow(network: RoadNetwork, place: LaneRef, length_m: float | None, via: l
         state = (part.piece, len(chain.via))
         if state in met and chain.via:
             raise RouteError(f"{source}: via: road {chain.via[0]} is never reached, the route goes round in a loop")
-        if not chain.via and (state in met or (parts and part.piece == chain.first)):
+        if not chain.via and (state in met or (met and part.piece == chain.first)):
             # a lap is complete where the route started on its first lane
             lap = total + Part(part.piece, part.begin, place.s).length(network)
             if part.piece == chain.first and (length is None or length >= lap - 1e-6):
@@ -80,9 +82,10 @@ def _follow(network: RoadNetwork, place: LaneRef, length_m: float | None, via: l
         met.add(state)
         if length is None or total < length:
             missed = list(chain.via)
-        parts.append(part)
-        lengths.append(part.length(network))
-        total += lengths[-1]
+        if part.begin != part.end:
+            parts.append(part)
+            grids.append(part.grid(network))
+            total += float(grids[-1][1][-1])
         if total > LONGEST + RUN_OUT and length is None:
             raise RouteError(f"{source}: the route is longer than {LONGEST:.0f} m: give its length")
         if length is not None and total >= length + RUN_OUT:
@@ -97,19 +100,18 @@ def _follow(network: RoadNetwork, place: LaneRef, length_m: float | None, via: l
         )
     if length < SHORTEST:
         raise RouteError(f"{source}: only {length:.2f} m of lane are left behind the start: {chain.end_note}")
-    return _Plan([part for part, metres in zip(parts, lengths, strict=True) if metres > 0.0], length, closed)
+    return _Plan(parts, grids, length, closed)
 
 
 def _build(network: RoadNetwork, plan: _Plan) -> Route:
-    grids = [part.grid(network) for part in plan.parts]
-    borders = np.concatenate([[0.0], np.cumsum([metres[-1] for _, metres in grids])])
+    borders = np.concatenate([[0.0], np.cumsum([metres[-1] for _, metres in plan.grids])])
     step = plan.length / max(2, math.ceil(plan.length / STEP - 1e-9))
     reach = min(float(borders[-1]), plan.length + RUN_OUT)
     # every half step: the headings in between give the curvature
     wanted = 0.5 * step * np.arange(2 * int(reach / step + 1e-6) + 1)
     rows: list[Array] = []
     lanes: list[tuple[str, int, float]] = []
-    for number, (part, (road_s, metres)) in enumerate(zip(plan.parts, grids, strict=True)):
+    for number, (part, (road_s, metres)) in enumerate(zip(plan.parts, plan.grids, strict=True)):
         begin, end = borders[number : number + 2]
         if begin < plan.length and (not lanes or lanes[-1][:2] != (part.piece.road, part.piece.lane)):
             lanes.append((part.piece.road, part.piece.lane, float(begin)))

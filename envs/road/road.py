@@ -205,11 +205,14 @@ class Road:
 
     def centre(self, section: int, lane: int, s: Array) -> CubicPoint:
         """Lateral place t of the lane's centre and its derivatives, (N,) each."""
-        outer = self.border(section, lane, s)
-        inner = self.border(section, lane - (1 if lane > 0 else -1), s) if lane else outer
-        return CubicPoint(
-            0.5 * (outer.value + inner.value), 0.5 * (outer.first + inner.first), 0.5 * (outer.second + inner.second)
-        )
+        if lane == 0:
+            return self.border(section, 0, s)
+        side = 1 if lane > 0 else -1
+        inner = self.border(section, lane - side, s)
+        here = self.lane_sections[section]
+        width = here.lanes[lane].width(np.minimum(s, here.end - _END_MARGIN) - here.start)
+        half = 0.5 * side
+        return CubicPoint(*(place + half * extent for place, extent in zip(inner, width, strict=True)))
 
     def height(self, section: int, lane: int, s: Array, outer: bool) -> Array:
         """Height (N,) of the lane's inner or outer edge above the road surface (``<height>``), metres."""
