@@ -34,6 +34,7 @@ from liquid_pilot.nn.pilot import PilotNetwork
 from liquid_pilot.nn.wiring import Wiring
 
 FORMAT = 1
+WEIGHTS_FORMAT = f"liquid-pilot {FORMAT}"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 
 
@@ -45,7 +46,7 @@ def save_checkpoint(folder: str | os.PathLike[str], network: PilotNetwork, card:
     target = Path(folder)
     config = describe(network)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"format": f"liquid-pilot {FORMAT}", "network": _network_digest(config), "tensors": _digest(tensors)}
+    metadata = {"format": WEIGHTS_FORMAT, "network": _network_digest(config), "tensors": _digest(tensors)}
     # Weights first: until config.json is there the folder is no checkpoint. Saving a later state of the same network
     # over an earlier one is safe at every moment, because the configuration is the same.
     with whole_file(target / WEIGHTS) as path:
@@ -131,7 +132,10 @@ def _read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointCorrupt(f"{path}: cut off or not a safetensors file ({error}): copy it again") from error
-    return tensors, header.get("__metadata__", {})
+    metadata = header.get("__metadata__", {})
+    if metadata.get("format") != WEIGHTS_FORMAT:
+        raise CheckpointVersion(f"{path}: format {metadata.get('format')!r}; this version reads {WEIGHTS_FORMAT!r}")
+    return tensors, metadata
 
 
 def _compare(path: Path, expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:

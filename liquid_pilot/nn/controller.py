@@ -112,7 +112,8 @@ def uniform(seed: int, name: str) -> Callable[[float, float, tuple[int, ...]], T
 
 def without_init(module: type[nn.Module], *args: Any, **kwargs: Any) -> Any:
     """Build a torch module with uninitialised weights, so that its constructor draws no global random numbers."""
-    return torch.nn.utils.skip_init(module, *args, **kwargs)  # type: ignore[no-untyped-call]
+    # torch.nn.utils.skip_init does the same, but refuses nn.LSTM and nn.GRU.
+    return module(*args, device="meta", **kwargs).to_empty(device="cpu")
 
 
 def fill_uniform(module: nn.Module, seed: int, name: str, bound: float) -> None:

@@ -1,0 +1,142 @@
+"""A trained network at the wheel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from liquid_pilot.nn.checkpoint import load_checkpoint
+from policies.errors import BadObservation, NonFiniteOutput
+from policies.policy import Action, Info, Observation, Policy
+
+HEAD_CHUNK = 2
+"""Images that go through the perception head at once."""
+CONTROL_CHUNK = 8
+"""Rows that go through the controller at once."""
+CRUISE_GAIN = 0.25
+"""Acceleration per m/s of missing speed when a network only steers."""
+
+
+class NeuralPolicy(Policy):
+    """Drives with a checkpoint: float32, eval mode, one memory per row. Threads are left as the program set them.
+
+    Libraries may add up a batch of 20 in another order than a batch of 3, and closed-loop driving magnifies the last
+    bit. So every call is cut into chunks of one constant size, filled up where rows are missing: what a row does
+    never depends on how many others run beside it.
+
+    A network that only steers (ncp2020) is given a speed holder, as the paper's car had: it accelerates towards
+    ``cruise_speed``, from the observed speed alone.
+
+    Args:
+        checkpoint: folder with ``weights.safetensors`` and ``config.json``.
+        cruise_speed: m/s, for networks without an acceleration output.
+
+    Raises the `CheckpointError` family of `liquid_pilot.nn.errors`.
+    """
+
+    def __init__(self, checkpoint: str | os.PathLike[str], *, cruise_speed: float = 8.0) -> None:
+        folder = Path(checkpoint)
+        self.network = load_checkpoint(folder)
+        self.network.freeze()
+        self.config = self.network.config
+        # A run's checkpoint lies in RUN/best: the run is the name that a user gave.
+        self.name = folder.resolve().parent.name if folder.name == "best" else folder.resolve().name
+        self.cruise_speed = cruise_speed
+        self._steers_only = self.config.actions == ("steering",)
+        self._states = self.network.initial_state(0)
+
+    def reset(self, rows: Sequence[int] = (0,)) -> None:
+        """Forget everything about these rows."""
+        self._make_room(rows)
+        with torch.inference_mode():
+            self._states[list(rows)] = self.network.initial_state(len(rows))
+
+    def act_rows(self, rows: Sequence[int], observations: Sequence[Observation], infos: Sequence[Info]) -> Action:
+        """Actions (len(rows), A) in [-1, 1] from ``image``, ``elapsed`` and the measurements of the observations.
+
+        ``infos`` is not looked at. Raises `BadObservation`, `NonFiniteOutput`, `BadElapsed`.
+        """
+        del infos  # the truth is none of an honest policy's business
+        self._make_room(rows)
+        with torch.inference_mode():
+            features = self._features(observations)
+            padded = features.shape[0]
+            measured, elapsed = self._measured(observations, padded)
+            states = self.network.initial_state(padded)
+            states[: len(rows)] = self._states[list(rows)]
+            outputs = []
+            for begin in range(0, padded, CONTROL_CHUNK):
+                chunk = slice(begin, begin + CONTROL_CHUNK)
+                output, states[chunk] = self.network.control(
+                    features[chunk, None], measured[chunk], states[chunk], elapsed[chunk]
+                )
+                outputs.append(output[:, 0])
+            actions = self.network.actions(torch.cat(outputs))[: len(rows)]
+            if not bool(torch.isfinite(actions).all()):
+                raise NonFiniteOutput(f"{self.name} answers with NaN or infinity: train it again or take another one")
+            self._states[list(rows)] = states[: len(rows)]
+            result: Action = actions.clamp(-1.0, 1.0).numpy().copy()
+        return self._with_cruise(result, observations) if self._steers_only else result
+
+    def _features(self, observations: Sequence[Observation]) -> Tensor:
+        """Features (padded, 32), padded to whole control chunks."""
+        size = (self.config.image_height, self.config.image_width, 3)
+        padded = -(-len(observations) // CONTROL_CHUNK) * CONTROL_CHUNK
+        features = torch.zeros(padded, self.network.head.output_size)
+        # One buffer, filled again: a picture that is left over from the last chunk is as good as any as a filler.
+        buffer = np.zeros((HEAD_CHUNK, *size), np.uint8)
+        for begin in range(0, len(observations), HEAD_CHUNK):
+            group = observations[begin : begin + HEAD_CHUNK]
+            for place, observation in enumerate(group):
+                image = _read(observation, "image", self.name)
+                if image.shape != size or image.dtype != np.uint8:
+                    raise BadObservation(
+                        f"{self.name} reads images of shape {size} and type uint8; "
+                        f"the observation's has shape {image.shape} and type {image.dtype}"
+                    )
+                buffer[place] = image
+            features[begin : begin + len(group)] = self.network.encode(torch.from_numpy(buffer))[: len(group)]
+        return features
+
+    def _measured(self, observations: Sequence[Observation], padded: int) -> tuple[Tensor, Tensor]:
+        """Measurements (padded, 1, K) and elapsed times (padded, 1)."""
+        measured = torch.zeros(padded, 1, len(self.config.measurements))
+        elapsed = torch.zeros(padded, 1)
+        for row, observation in enumerate(observations):
+            elapsed[row, 0] = _element(observation, "elapsed", 0, self.name)
+            for column, one in enumerate(self.config.measurements):
+                measured[row, 0, column] = _element(observation, one.observation, one.index, self.name)
+        return measured, elapsed
+
+    def _with_cruise(self, steering: Action, observations: Sequence[Observation]) -> Action:
+        speeds = np.array([_element(one, "speed", 0, self.name) for one in observations], np.float32)
+        acceleration = np.clip(CRUISE_GAIN * (self.cruise_speed - speeds), -1.0, 1.0)
+        return np.stack([steering[:, 0], acceleration], 1).astype(np.float32)
+
+    def _make_room(self, rows: Sequence[int]) -> None:
+        missing = max(rows, default=-1) + 1 - self._states.shape[0]
+        if missing > 0:
+            with torch.inference_mode():
+                self._states = torch.cat([self._states, self.network.initial_state(missing)])
+
+
+def _read(observation: Observation, key: str, reader: str) -> npt.NDArray[np.generic]:
+    if key not in observation:
+        raise BadObservation(f"{reader} reads {key!r}, but the observation has only {', '.join(observation)}")
+    return observation[key]
+
+
+def _element(observation: Observation, key: str, index: int, reader: str) -> float:
+    values = np.ravel(_read(observation, key, reader))
+    if index >= values.size:
+        raise BadObservation(f"{reader} reads element {index} of {key!r}, but the observation has {values.size}")
+    value = float(values[index])
+    if not np.isfinite(value):
+        raise BadObservation(f"{key!r} of the observation is {value}: {reader} needs a finite number")
+    return value
