@@ -71,8 +71,8 @@ def record(
     Example: liquid-pilot record train-mixed --out drives/mine --episodes 300
     """
     from launch.progress import progress_bar
-    from launch.record import Recording
     from launch.record import record as run
+    from launch.recording import Recording
 
     with progress_bar("record", "frames") as progress:
         done = run(
@@ -99,6 +99,7 @@ def train(
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     check: Annotated[bool, typer.Option(help="Choose the checkpoint by driving on the validation roads.")] = True,
+    workers: Workers = None,
 ) -> None:
     """Train a controller by imitation of recorded drives.
 
@@ -106,10 +107,12 @@ def train(
 
     Example: liquid-pilot train drives/mine --out runs/mine
     """
+    from launch.train import DrivingCheck, recipe
     from launch.train import train as run
 
-    result = run(drives, out, controller=controller, epochs=epochs, seed=seed, resume=resume, check=check)
-    say(result.summary)
+    config = recipe(controller, seed=seed, epochs=epochs)
+    trained = run(drives, out, config=config, resume=resume, check=DrivingCheck() if check else None, workers=workers)
+    say(trained.summary)
 
 
 @app.command()

@@ -9,6 +9,7 @@ __all__ = [
     "FolderInUse",
     "LaunchError",
     "NotReplayable",
+    "NothingToResume",
     "OutputNotWritable",
     "RecordingError",
     "WorkerDied",
@@ -37,3 +38,7 @@ class NotReplayable(LaunchError):
 
 class BadSelection(LaunchError):
     """Policies or scenarios that cannot be evaluated together."""
+
+
+class NothingToResume(LaunchError):
+    """``--resume`` without any unfinished work in the folder."""

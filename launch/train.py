@@ -1,0 +1,170 @@
+"""``liquid-pilot train``: imitation of recorded drives, and the choice of the checkpoint by driving."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import scenarios
+from launch.closed_loop import Competitor, assignments, drive_all
+from launch.console import complain
+from launch.errors import NothingToResume
+from launch.folder import JOB_FILE, named_write_errors, open_output
+from launch.progress import Report, progress_bar
+from liquid_pilot.imitation import ClosedLoopScore, JointStage, Progress, TrainConfig, TrainResult
+from liquid_pilot.nn.config import PilotConfig
+from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from liquid_pilot.nn import PilotNetwork
+
+OWNED = ("best", "last", "state", "cache", "check", "training.json", "curves.csv", "curves.png")
+CHECK_SCENARIO = "validation-mixed"
+CHECK_SEED = 0
+PHASES = {"frames": "decode", "driving": "check"}
+
+
+@dataclass(frozen=True)
+class DrivingCheck:
+    """How candidates drive against each other at the end of a training.
+
+    Attributes:
+        episodes: of ``validation-mixed``, each on a road of its own that training never saw.
+        length_m: length of each route; shorter than in an evaluation, because here only the best of few is wanted.
+    """
+
+    episodes: int = 12
+    length_m: float = 500.0
+
+    def scenario(self) -> Scenario:
+        """The validation scenario with this check's route."""
+        scenario = scenarios.load(CHECK_SCENARIO)
+        route = scenario.route.model_copy(update={"length_m": self.length_m})
+        return scenario.model_copy(update={"route": route})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training and what to tell about it."""
+
+    result: TrainResult
+
+    @property
+    def summary(self) -> str:
+        """One line: where the network is, how it drove, what to do next."""
+        result = self.result
+        score = result.scores.get(result.step)
+        drove = f", drove {score.success:.0%} of {score.episodes} validation roads" if score else ""
+        return f"{result.folder}: {result.validation.summary()}{drove}"
+
+
+def recipe(controller: str = "ncp19", *, seed: int = 0, epochs: float | None = None) -> TrainConfig:
+    """The default recipe for a controller; ``epochs`` sets the length of the end-to-end stage.
+
+    Raises:
+        UnknownController: with the nearest name.
+    """
+    config = TrainConfig(network=PilotConfig.build(controller=controller, seed=seed), seed=seed)
+    if epochs is None:
+        return config
+    stages = tuple(s.model_copy(update={"epochs": epochs}) if isinstance(s, JointStage) else s for s in config.stages)
+    return config.model_copy(update={"stages": stages})
+
+
+def train(
+    drives: Path,
+    out: Path,
+    *,
+    config: TrainConfig,
+    resume: bool = False,
+    check: DrivingCheck | None = DrivingCheck(),
+    workers: int | None = None,
+) -> Trained:
+    """Train, choose by driving, and write ``best/``, ``last/`` and the curves into ``out``.
+
+    The same call goes on where it stopped; ``resume`` only insists that there is something to go on with.
+
+    Raises:
+        NothingToResume, FolderInUse, DifferentTraining, and what `liquid_pilot.imitation.train` raises.
+    """
+    from liquid_pilot.imitation import train as learn
+
+    if resume and not (out / JOB_FILE).exists():
+        raise NothingToResume(f"{out}: there is no training to go on with; leave --resume out to begin one")
+    job = {"command": "train", "recipe": config.model_dump(mode="json")}
+    with open_output(out, job, owns=OWNED) as folder, named_write_errors(out), _shown() as show:
+        driving = None if check is None else _driving_check(check, out / "check", workers or os.cpu_count() or 1)
+        result = learn(config, drives, out, resume=True, progress=show, validate_closed_loop=driving)
+        shutil.rmtree(out / "check", ignore_errors=True)
+        if not folder.already_finished:
+            folder.finish(step=result.step, seconds=result.seconds)
+    return Trained(result)
+
+
+def _driving_check(check: DrivingCheck, folder: Path, workers: int) -> Any:
+    """What `liquid_pilot.imitation.train` calls with every candidate."""
+    scenario = check.scenario()
+
+    def drive(network: PilotNetwork, step: int) -> ClosedLoopScore:
+        from liquid_pilot.nn.checkpoint import save_checkpoint
+
+        checkpoint = folder / f"step-{step}"
+        if not checkpoint.exists():
+            save_checkpoint(checkpoint, network, "A candidate that is being tried.")
+        candidate = Competitor(f"step-{step}", str(checkpoint))
+        plan = assignments([candidate], [(CHECK_SCENARIO, scenario)], check.episodes, CHECK_SEED)
+        driven = drive_all(plan, folder / "episodes", workers=workers)
+        return ClosedLoopScore(
+            success=float(np.mean([d.result.success for d in driven])),
+            completion=float(np.mean([d.result.metrics["route_completion"] for d in driven])),
+            cross_track_rms=float(np.sqrt(np.mean([d.result.metrics["cte_rms_m"] ** 2 for d in driven]))),
+            episodes=len(driven),
+        )
+
+    return drive
+
+
+@contextmanager
+def _shown() -> Iterator[Any]:
+    """Turn a training's reports into one progress bar per phase."""
+    bars: list[Any] = []
+    current: list[tuple[str, Report]] = []
+    told: set[str] = set()
+
+    def show(progress: Progress) -> None:
+        if not current or current[0][0] != progress.phase:
+            close()
+            heading = PHASES.get(progress.phase, progress.phase)
+            bar = progress_bar(heading, "")
+            bars.append(bar)
+            current[:] = [(progress.phase, bar.__enter__())]
+        current[0][1](progress.done, progress.total, _note(progress))
+        for note in progress.notes:
+            if note not in told:
+                told.add(note)
+                complain(note)
+
+    def close() -> None:
+        while bars:
+            bars.pop().__exit__(None, None, None)
+
+    try:
+        yield show
+    finally:
+        close()
+
+
+def _note(progress: Progress) -> str:
+    parts: Sequence[str | None] = (
+        f"{progress.frames_per_second:,.0f} frames/s" if progress.frames_per_second else None,
+        f"loss {progress.loss:.4f}" if progress.loss is not None else None,
+        f"{progress.seconds_left:.0f} s left in all" if progress.seconds_left is not None else None,
+    )
+    return "  ".join(part for part in parts if part)
