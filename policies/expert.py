@@ -47,7 +47,7 @@ class DriverParameters:
     """That point is never nearer than this, m."""
     correction_max: float = 5.0
     """Lateral acceleration beyond which it does not turn the wheel further, m/s^2."""
-    wheelbase: float = 2.5789127999999996
+    wheelbase: float = 2.5789128
     """m."""
     to_rear: float = 1.4227170936
     """Centre of mass to rear axle, m."""
@@ -66,7 +66,7 @@ class DriverParameters:
 
 
 class ExpertDriver(Policy):
-    """Keeps the lane with what ``info`` tells: path_ahead, speed, slope, heading_error. Has no memory."""
+    """Keeps the lane with what ``info`` tells: path_ahead, speed, yaw_rate, slope, heading_error. Has no memory."""
 
     name = "expert"
     privileged = True
@@ -80,8 +80,8 @@ class ExpertDriver(Policy):
     def act_rows(
         self,
         rows: Sequence[int],
-        observations: Sequence[Observation],
-        infos: Sequence[Info],  # noqa: ARG002
+        observations: Sequence[Observation],  # noqa: ARG002
+        infos: Sequence[Info],
     ) -> Action:
         """Actions (len(rows), 2): steering, acceleration. The observations are not looked at."""
         actions = np.empty((len(rows), 2), dtype=np.float32)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Literal, SupportsFloat
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -34,6 +34,10 @@ from envs.driving.start import SPEED_MAX, ResetOptions, draw_start
 from envs.driving.world import WORLDS, DrivingWorld, Way
 from envs.render.pose import Pose
 from scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from envs.driving.picture import RidePicture
+    from envs.driving.window import Window
 
 STATE = (
     "cross_track_error", "heading_error", "speed", "yaw_rate", "steering_angle",
@@ -50,7 +54,7 @@ Observation = dict[str, npt.NDArray[Any]]
 ObservationMode = Literal["camera", "state"]
 
 
-class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
+class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
     """Keep the lane of a scenario's route.
 
     Args:
@@ -83,14 +87,15 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
         self.render_mode = render_mode
         self.render_seconds = 0.0
         self._sees = observation_mode == "camera"
-        self.observation_space: spaces.Dict = _observation_space(self.scenario, self._sees)
+        self.observation_space = _observation_space(self.scenario, self._sees)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._world: DrivingWorld | None = None
         self._ride: Ride | None = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
         self._mount = _camera_mount(self.scenario)
-        self._window: Any = None
+        self._picture: RidePicture | None = None
+        self._window: Window | None = None
 
     # Gymnasium's four methods
 
@@ -119,6 +124,7 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
         seconds = wanted.duration or self.scenario.limits.seconds(length)
         frames = max(1, round(seconds / CONTROL_PERIOD))
         self._ride = Ride(world, way, start, self.scenario.limits.off_lane, frames)
+        self._picture = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
         info = self._info(self._ride)
@@ -128,9 +134,7 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
             self.render()
         return observation, info
 
-    def step(
-        self, action: npt.NDArray[np.float32]
-    ) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(self, action: npt.NDArray[np.float32]) -> tuple[Observation, SupportsFloat, bool, bool, dict[str, Any]]:
         """Drive for 0.05 s.
 
         Info, plain Python numbers: ``time`` (s), ``frame``, ``x``, ``y``, ``z`` (m), ``heading`` (rad), ``speed``,
@@ -146,21 +150,20 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
             NonFiniteAction, BadAction, ResetNeeded.
         """
         ride = self._ride
-        if ride is None or ride.end:
+        if ride is None or ride.over:
             raise ResetNeeded("step() before reset() or after the end of the episode: call reset() first")
         steering, pedal = self._checked(action)
         self._applied = (steering, pedal)
         progress = ride.advance(steering, pedal)
-        failed = ride.end in FAILURES
         place = ride.place
         reward = progress / (SPEED_MAX * CONTROL_PERIOD) - 0.5 * min(1.0, abs(place.cross_track) / place.half_width)
-        if failed:
+        if ride.end in FAILURES:
             reward += FAILURE_REWARD
         observation = self._observe(ride)
         if self.render_mode == "human":
             self.render()
-        over_time = ride.end == "time_limit"
-        return observation, reward, bool(ride.end) and not over_time, over_time, self._info(ride)
+        truncated = ride.end == "time_limit"
+        return observation, reward, ride.over and not truncated, truncated, self._info(ride)
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """One picture: the camera, a view from behind, the map with the route, and bars of speed, steering and error.
@@ -168,23 +171,26 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
         ``rgb_array``: uint8 (H, W, 3), always of the same size. ``human``: shows it and gives None; WindowUnavailable
         when there is no window to be had. Without a render mode: None.
         """
-        if self.render_mode is None or self._world is None:
+        if self.render_mode is None or self._ride is None:
             return None
-        from envs.driving.picture import compose
+        from envs.driving.picture import RidePicture
 
-        picture = compose(self)
+        if self._picture is None:
+            self._picture = RidePicture(self._ride)
+        picture = self._picture.compose(self.camera_image(), self.car_pose(), self._applied)
         if self.render_mode == "rgb_array":
             return picture
         if self._window is None:
-            from envs.render.window import Window
+            from envs.driving.window import Window
 
-            self._window = Window("liquid-pilot", 1.0 / CONTROL_PERIOD)
+            self._window = Window("liquid-pilot", self.metadata["render_fps"])
         self._window.show(picture)
         return None
 
     def close(self) -> None:
         """Leave the world and close the window; `reset` may be called again."""
         self._ride = None
+        self._picture = None
         if self._world is not None:
             WORLDS.give_back(self._world, self)
             self._world = None
@@ -209,6 +215,7 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
     def plan(self, seed: int) -> Way:
         """The way of the episode with this seed, without beginning it; ends the present one. Raises as `reset`."""
         self._ride = None
+        self._picture = None
         return self._enter(seed)[1]
 
     def car_pose(self) -> Pose:
@@ -224,8 +231,7 @@ class LaneKeepingEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
         """What the forward camera sees now, uint8 (height, width, 3) RGB."""
         began = time.perf_counter()
         spec = self.scenario.camera
-        camera = self.ride.world.camera(spec.width, spec.height, spec.fov_deg)
-        image = camera.render(self.car_pose().compose(self._mount)).rgb
+        image = self.ride.world.picture(spec, self.car_pose().compose(self._mount))
         self.render_seconds += time.perf_counter() - began
         return image
 

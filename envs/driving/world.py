@@ -8,25 +8,34 @@ number of worlds and stays as small as it began.
 from __future__ import annotations
 
 import hashlib
+import math
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from envs.driving.obstacles import ObstacleGrid
 from envs.road import LaneRef, Route, RouteError, default_start, parse_map, plan_route
 
 if TYPE_CHECKING:
+    from envs.render.actors import Actor
+    from envs.render.pose import Pose
     from envs.render.renderer import Camera, Renderer
     from envs.render.scene import SceneDescription
-    from scenarios.schema import RouteSpec, Scenario
+    from scenarios.schema import CameraSpec, RouteSpec, Scenario
 
 LEAST_AHEAD = 100.0
 """Metres that a random start leaves to drive when the scenario names no route length (at most half the road)."""
 
 NEAR, FAR = 0.3, 400.0
 """Clipping planes of every driving camera, m."""
+
+_OUTSIDE_FOV = math.radians(70.0)
+"""Lens of the view of the car."""
 
 
 class Way(NamedTuple):
@@ -72,6 +81,7 @@ class DrivingWorld:
         self._ways: dict[tuple[RouteSpec, bool], Way] = {}
         self._renderer: Renderer | None = None
         self._cameras: dict[tuple[int, int, float], Camera] = {}
+        self._outside: tuple[Camera, Actor] | None = None
 
     def way(self, spec: RouteSpec, random_start: bool) -> Way:
         """The route of a scenario. Raises RouteError when it leaves the map or names what the map does not have."""
@@ -120,19 +130,38 @@ class DrivingWorld:
             self._renderer = Renderer(self.scene, near=NEAR, far=FAR)
         return self._renderer
 
-    def camera(self, width: int, height: int, fov_deg: float) -> Camera:
-        """The world's camera of this size; environments share it, because pictures are taken one at a time."""
-        key = (width, height, fov_deg)
+    def picture(self, spec: CameraSpec, eye: Pose) -> NDArray[np.uint8]:
+        """What a camera at ``eye`` sees, (height, width, 3) uint8 RGB.
+
+        Environments share the cameras: pictures are taken one at a time.
+        """
+        key = (spec.width, spec.height, spec.fov_deg)
         if key not in self._cameras:
-            self._cameras[key] = self.renderer.camera(width, height, fov_deg)
-        return self._cameras[key]
+            self._cameras[key] = self.renderer.camera(spec.width, spec.height, math.radians(spec.fov_deg))
+        return _rgb(self._cameras[key], eye)
+
+    def view_of(self, car: Pose, eye: Pose, width: int, height: int) -> NDArray[np.uint8]:
+        """A picture (height, width, 3) uint8 RGB from ``eye`` with the car in it, which no other camera ever sees."""
+        if self._outside is None:
+            camera = self.renderer.camera(width, height, _OUTSIDE_FOV)
+            self._outside = camera, self.renderer.add("car", car, cameras=(camera,))
+        camera, actor = self._outside
+        actor.move(car)
+        return _rgb(camera, eye)
 
     def close(self) -> None:
         """Free the renderer; the world may still be asked for routes, or be drawn again (at a price)."""
         self._cameras.clear()
+        self._outside = None
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+
+def _rgb(camera: Camera, eye: Pose) -> NDArray[np.uint8]:
+    rgb = camera.render(eye).rgb
+    assert rgb is not None  # these cameras have the rgb channel
+    return rgb
 
 
 class WorldCache:
