@@ -237,3 +237,15 @@ def test_curves_are_found_and_led_into(xodr) -> None:
     assert step_back(network, left.start, 30.0) == LaneRef("1", -1, left.start.s - 30.0)
     assert step_back(network, right.start, 200.0) == LaneRef("1", 1, 140.0)
     assert plan_route(network, step_back(network, left.start, 30.0), 100.0).length == 100.0
+
+
+def test_a_link_against_the_traffic_is_none(xodr) -> None:
+    """Road 2 is met at its end, where only its positive lane carries the traffic on; the map links lane -1."""
+    one = xodr.section(0.0, xodr.lane(-1, after=-1))
+    # shifted so that the two lane centres touch: only the direction speaks against the link
+    towards = xodr.geometry(0.0, 100.0, -3.5, math.pi, 40.0)
+    network = parse_map(
+        xodr.map(xodr.road(1, 60.0, sections=one, link=joined("road", 2, "end")), xodr.road(2, 40.0, towards)), "m"
+    )
+    with pytest.raises(RouteError, match=r"ends after 60\.0 m"):
+        plan_route(network, LaneRef("1", -1, 0.0), 80.0)
