@@ -242,10 +242,10 @@ def test_curves_are_found_and_led_into(xodr) -> None:
 def test_a_link_against_the_traffic_is_none(xodr) -> None:
     """Road 2 is met at its end, where only its positive lane carries the traffic on; the map links lane -1."""
     one = xodr.section(0.0, xodr.lane(-1, after=-1))
-    # shifted so that the two lane centres touch: only the direction speaks against the link
-    towards = xodr.geometry(0.0, 100.0, -3.5, math.pi, 40.0)
+    # shifted so that the two lane centres touch, and short: only the direction speaks against the link
+    towards = xodr.geometry(0.0, 61.5, -3.5, math.pi, 1.5)
     network = parse_map(
-        xodr.map(xodr.road(1, 60.0, sections=one, link=joined("road", 2, "end")), xodr.road(2, 40.0, towards)), "m"
+        xodr.map(xodr.road(1, 60.0, sections=one, link=joined("road", 2, "end")), xodr.road(2, 1.5, towards)), "m"
     )
     with pytest.raises(RouteError, match=r"ends after 60\.0 m"):
         plan_route(network, LaneRef("1", -1, 0.0), 80.0)
