@@ -225,7 +225,12 @@ class Scenario(_Part):
 
     def to_yaml(self) -> str:
         """The scenario as YAML text; reading it back gives an equal scenario."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+        data = self.to_dict()
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+        # PyYAML writes Unicode's own line breaks (U+0085, U+2028, U+2029) as they are and reads them as spaces.
+        if len(text.splitlines()) != text.count("\n"):
+            text = yaml.safe_dump(data, sort_keys=False, width=120)
+        return text
 
     def road_seed(self, episode_seed: int) -> int | None:
         """The seed of the generated road in this episode; None for a shipped map or a file."""

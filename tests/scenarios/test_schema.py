@@ -21,7 +21,9 @@ seeds = st.integers(0, 2**31)
 numbers = st.floats(0.01, 4.9)
 roads = st.one_of(
     st.fixed_dictionaries({"map": st.sampled_from(["country-1", "1", "yes", "a: b"])}),
-    st.fixed_dictionaries({"file": st.text(min_size=1, max_size=10)}),
+    st.fixed_dictionaries(
+        {"file": st.text(min_size=1, max_size=10) | st.sampled_from(["\x85", "a\u2028b", "ä b.xodr"])}
+    ),
     st.fixed_dictionaries(
         {
             "generate": st.fixed_dictionaries(
