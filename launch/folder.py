@@ -76,6 +76,7 @@ class OutputFolder:
     def finish(self, **results: Any) -> None:
         """Mark the job as finished; ``results`` (plain values, e.g. counts) are kept in job.json for the reader."""
         with named_write_errors(self.path):
+            remove_partials(self.path)  # a worker that was killed on the way leaves one
             _write_job(self.path, self.job, finished=True, results=results)
         self.already_finished = True
 
