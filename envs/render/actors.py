@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from envs.render.cells import Material, place_model
-from envs.render.geometry import make_geom
+from envs.render.geometry import label_colours, make_geom
 from envs.render.modelling import Model
 from envs.render.noise import to_bytes
 from envs.render.pose import Pose
 from envs.render.props import prop
 from envs.render.scene import Colour, Instance, Mesh, Sky, check_mesh
 from envs.render.shading import baked
-from envs.render.world import EVERY, World
+from envs.render.world import COLOUR_CAMERAS, EVERY, LABEL_CAMERAS, World
 
 _SECTORS = 24
 """Headings for which the sunlight on a moving thing is baked; it changes by steps of 15 degrees."""
@@ -51,13 +51,18 @@ class Actor:
         else:
             look = prop(what, variant)
             self._look, shadow = look.near, look.shadow
-            self._state, tag = world.atlas_material()
+            self._state, tag = world.atlas_state(), ""
         self._lit: dict[int, Any] = {}
         self._sector = -1
         self._geoms = core.GeomNode("actor")
-        self._geoms.setTag("label", tag)
         self._node = world.root.attachNewNode("actor")
-        self._node.attachNewNode(self._geoms)
+        colour = self._node.attachNewNode(self._geoms)
+        if tag:
+            self._geoms.setTag("label", tag)
+        else:
+            colour.hide(core.DrawMask(LABEL_CAMERAS))
+            twin = self._node.attachNewNode(self._label_twin())
+            twin.hide(core.DrawMask(COLOUR_CAMERAS))
         if shadow[0] > 0:
             self._node.attachNewNode(world.shadow(shadow, scale))
         if cameras is not None:
@@ -81,12 +86,28 @@ class Actor:
             self._geoms.removeAllGeoms()
             self._geoms.addGeom(self._lit[sector], self._state)
 
+    def _label_twin(self) -> Any:
+        """A prop as cameras of segmentation see it."""
+        from panda3d import core
+
+        look = self._look
+        assert look is not None
+        node = core.GeomNode("labels")
+        vertices, _ = place_model(look, [self._at_origin()], self._sky)
+        geom = make_geom(
+            vertices[0].astype(np.float32), look.triangles, label_colours(look.labels), look.uv.astype(np.float32)
+        )
+        node.addGeom(geom, self._world.atlas_label_state())
+        return node
+
+    def _at_origin(self) -> Instance:
+        return Instance(str(self._what), (0.0, 0.0, 0.0), scale=self._scale, tint=self._tint)
+
     def _bake(self, yaw: float) -> Any:
         """The geometry in its body frame with the light that it gets at this heading."""
         sky = replace(self._sky, sun_azimuth=self._sky.sun_azimuth - yaw)
         if self._look is not None:
-            placed = Instance(str(self._what), (0.0, 0.0, 0.0), scale=self._scale, tint=self._tint)
-            vertices, colours = place_model(self._look, [placed], sky)
+            vertices, colours = place_model(self._look, [self._at_origin()], sky)
             return make_geom(
                 vertices[0].astype(np.float32), self._look.triangles, colours[0], self._look.uv.astype(np.float32)
             )

@@ -43,8 +43,6 @@ _PATCHES: dict[str, tuple[int, int, Label, Painter]] = {
     "deciduous_0": (256, 256, Label.VEGETATION, foliage.deciduous_card),
     "deciduous_1": (256, 256, Label.VEGETATION, foliage.deciduous_card),
     "birch": (256, 128, Label.VEGETATION, foliage.birch_card),
-    "conifer_0": (256, 128, Label.VEGETATION, foliage.conifer_card),
-    "conifer_1": (256, 128, Label.VEGETATION, foliage.conifer_card),
     "leaves": (128, 128, Label.VEGETATION, foliage.leaf_cluster),
     "needles": (128, 128, Label.VEGETATION, foliage.needle_skirt),
     "bush": (128, 128, Label.VEGETATION, foliage.bush_card),
@@ -58,6 +56,9 @@ _PATCHES: dict[str, tuple[int, int, Label, Painter]] = {
     "brick_side": (128, 128, Label.BUILDINGS, facades.brick_side),
     "timber_front": (128, 128, Label.BUILDINGS, facades.timber_front),
     "timber_side": (128, 128, Label.BUILDINGS, facades.timber_side),
+    "plaster_gable": (64, 64, Label.BUILDINGS, facades.plaster_gable),
+    "brick_gable": (64, 64, Label.BUILDINGS, facades.brick_gable),
+    "timber_gable": (64, 64, Label.BUILDINGS, facades.timber_gable),
     "shops": (256, 256, Label.BUILDINGS, facades.shops),
     "offices": (256, 256, Label.BUILDINGS, facades.offices),
     "church": (128, 128, Label.BUILDINGS, facades.church),
@@ -65,14 +66,13 @@ _PATCHES: dict[str, tuple[int, int, Label, Painter]] = {
     "barn_front": (64, 64, Label.BUILDINGS, facades.barn_front),
     "tiles": (128, 128, Label.BUILDINGS, facades.roof_tiles),
     "slate": (64, 64, Label.BUILDINGS, facades.slate),
-    "sign_curve": (64, 64, Label.TRAFFIC_SIGNS, panels.curve_sign),
-    "sign_limit": (64, 64, Label.TRAFFIC_SIGNS, panels.limit_sign),
+    "sign_curve": (128, 128, Label.TRAFFIC_SIGNS, panels.curve_sign),
+    "sign_limit": (128, 128, Label.TRAFFIC_SIGNS, panels.limit_sign),
     "delineator": (64, 16, Label.POLES, panels.delineator),
     "fence": (64, 128, Label.FENCES, panels.fence),
     "hay": (64, 64, Label.STATIC, panels.hay),
     "stone": (64, 64, Label.STATIC, panels.stone),
     "rail": (16, 64, Label.GUARD_RAIL, panels.rail),
-    "shadow": (64, 64, Label.TERRAIN, panels.shadow),
     **{
         f"plain_{label.name.lower()}": (16, 16, label, panels.plain)
         for label in (
@@ -98,30 +98,45 @@ def _corners() -> dict[str, tuple[int, int]]:
     return corners
 
 
+MARGIN = 1 / 16
+"""Share of a patch's sides that no face uses: the renderer may sample up to a pixel of the screen beyond a face's edge,
+which in small mipmaps is a good piece of the patch."""
+
+
 @cache
-def patch(name: str, margin: float = 0.75) -> Patch:
-    """Where a named patch lies, ``margin`` pixels in from its edges."""
+def patch(name: str) -> Patch:
+    """Where the usable part of a named patch lies."""
     height, width = _PATCHES[name][:2]
     top, left = _corners()[name]
-    return Patch(
-        (left + margin) / SIDE,
-        1 - (top + height - margin) / SIDE,
-        (left + width - margin) / SIDE,
-        1 - (top + margin) / SIDE,
-    )
+    dx, dy = MARGIN * width, MARGIN * height
+    return Patch((left + dx) / SIDE, 1 - (top + height - dy) / SIDE, (left + width - dx) / SIDE, 1 - (top + dy) / SIDE)
+
+
+def label(name: str) -> Label:
+    """What a named patch shows."""
+    return _PATCHES[name][2]
 
 
 @cache
-def pictures() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The atlas, (SIDE, SIDE, 4) uint8 red, green, blue, alpha, and the labels of its pixels, (SIDE, SIDE) uint8."""
+def picture() -> NDArray[np.uint8]:
+    """The atlas, (SIDE, SIDE, 4) uint8 red, green, blue, alpha; row 0 is the top. Do not write to it."""
     colour = np.zeros((SIDE, SIDE, 4), dtype=np.uint8)
-    labels = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    for name, (height, width, label, painter) in _PATCHES.items():
+    for name, (height, width, _, painter) in _PATCHES.items():
         top, left = _corners()[name]
         area = np.s_[top : top + height, left : left + width]
-        painted = painter(generator(0, f"atlas-{name}"), (height, width))
+        painted = _framed(painter, generator(0, f"atlas-{name}"), height, width)
         colour[area][..., : painted.shape[2]] = to_bytes(painted)
         if painted.shape[2] == 3:
             colour[area][..., 3] = 255
-        labels[area] = label
-    return colour, labels
+    colour.flags.writeable = False
+    return colour
+
+
+def _framed(painter: Painter, rng: np.random.Generator, height: int, width: int) -> FloatArray:
+    """The painting with a frame that repeats its edges; pictures with holes have holes in the frame too."""
+    dy, dx = round(MARGIN * height), round(MARGIN * width)
+    painted = painter(rng, (height - 2 * dy, width - 2 * dx))
+    framed = np.pad(painted, ((dy, dy), (dx, dx), (0, 0)), mode="edge")
+    if painted.shape[2] == 4:
+        framed[:dy, :, 3] = framed[:, :dx, 3] = framed[:, -dx:, 3] = 0.0
+    return framed

@@ -11,8 +11,8 @@ _PAINTS: tuple[Colour, ...] = ((0.97, 0.94, 0.86), (0.98, 0.97, 0.94), (0.95, 0.
 
 
 def _gabled(
-    b: Builder, size: tuple[float, float, float], rise: float, front: str, side: str, paint: Colour, roof: Colour,
-    tiles: str = "tiles", overhang: float = 0.45, tinted: float = 1.0,
+    b: Builder, size: tuple[float, float, float], rise: float, front: str, side: str, gable: str,
+    paint: Colour, roof: Colour, tiles: str = "tiles", overhang: float = 0.45, tinted: float = 1.0,
 ) -> None:  # fmt: skip
     """A house of (length along x, width along y, wall height); its ridge runs along y, +x is below the eaves."""
     length, width, wall = size
@@ -23,9 +23,8 @@ def _gabled(
     for s in (1, -1):
         b.face(((s * x, s * y, 0), (-s * x, s * y, 0), (-s * x, s * y, wall), (s * x, s * y, wall)), side, paint,
                tinted=tinted)  # fmt: skip
-        # The gable repeats the clean upper strip of the wall's picture.
-        b.face(((s * x, s * y, wall), (-s * x, s * y, wall), (0, s * y, top)), side, paint,
-               uv=((0.0, 0.92), (1.0, 0.92), (0.5, 1.0)), tinted=tinted)  # fmt: skip
+        b.face(((s * x, s * y, wall), (-s * x, s * y, wall), (0, s * y, top)), gable, paint,
+               uv=((0.0, 0.0), (1.0, 0.0), (0.5, 1.0)), tinted=tinted)  # fmt: skip
         drop = overhang * rise / x
         ex, ez, ey = x + overhang, wall - drop, y + overhang
         b.face(((s * ex, -s * ey, ez), (s * ex, s * ey, ez), (0, s * ey, top), (0, -s * ey, top)), tiles, roof)
@@ -41,13 +40,13 @@ def _house(size: tuple[float, float, float], rise: float, variant: int, chimney:
     wall, paint, roof = _WALLS[look], _PAINTS[look], _ROOFS[(variant // 2) % len(_ROOFS)]
     tiles = "slate" if roof == _ROOFS[2] else "tiles"
     near = Builder()
-    _gabled(near, size, rise, f"{wall}_front", f"{wall}_side", paint, roof, tiles)
+    _gabled(near, size, rise, f"{wall}_front", f"{wall}_side", f"{wall}_gable", paint, roof, tiles)
     if chimney:
         cx, cy, cz = -size[0] * 0.16, size[1] * 0.22, size[2] + rise
         near.box((cx - 0.35, cy - 0.35, cz - 1.4), (cx + 0.35, cy + 0.35, cz + 0.7), "plain_buildings",
                  (0.55, 0.34, 0.27))  # fmt: skip
     far = Builder()
-    _gabled(far, size, rise, f"{wall}_front", f"{wall}_side", paint, roof, tiles)
+    _gabled(far, size, rise, f"{wall}_front", f"{wall}_side", f"{wall}_gable", paint, roof, tiles)
     return near.build(), far.build()
 
 
@@ -69,7 +68,7 @@ def house_tall(variant: int) -> tuple[Model, Model]:
 def barn(_: int) -> tuple[Model, Model]:
     """A wooden barn, 10 x 16 m, 8 m high."""
     b = Builder()
-    _gabled(b, (10.0, 16.0, 4.6), 3.4, "barn_front", "planks", (0.95, 0.86, 0.80), (0.50, 0.34, 0.28))
+    _gabled(b, (10.0, 16.0, 4.6), 3.4, "barn_front", "planks", "planks", (0.95, 0.86, 0.80), (0.50, 0.34, 0.28))
     model = b.build()
     return model, model
 
@@ -78,7 +77,7 @@ def church(_: int) -> tuple[Model, Model]:
     """A village church: a nave of 9 x 18 m and a tower of 24 m with a spire."""
     b = Builder()
     white = (0.98, 0.97, 0.93)
-    _gabled(b, (9.0, 16.0, 6.5), 4.5, "church", "church", white, (0.50, 0.33, 0.28), tinted=0.0)
+    _gabled(b, (9.0, 16.0, 6.5), 4.5, "church", "church", "plaster_gable", white, (0.50, 0.33, 0.28), tinted=0.0)
     b.box((-2.5, 8.0, 0.0), (2.5, 13.0, 15.0), "church", white, cover=False)
     for s in (1, -1):
         b.face(((s * 2.9, 10.5 - s * 2.9, 14.9), (s * 2.9, 10.5 + s * 2.9, 14.9), (0, 10.5, 24.0)), "slate",

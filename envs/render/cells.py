@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.render.atlas import patch
 from envs.render.modelling import Model
 from envs.render.noise import FloatArray, to_bytes
 from envs.render.props import prop
@@ -38,18 +36,20 @@ class Piece:
     Args:
         vertices: (V, 3) float32, metres, world.
         triangles: (T, 3) int32.
-        colours: (V, 3) uint8, light baked in.
+        colours: (V, 3) uint8 with the light in them (float32 where they say labels).
         uv: (V, 2) float32, or None.
         centre: (3,) middle of the cell, for its distance.
+        labels: (V,) uint8 where they differ within the piece (props), else None.
         begin: drawn from this distance on.
         end: drawn up to this distance; None = no limit.
     """
 
     vertices: NDArray[np.float32]
     triangles: NDArray[np.int32]
-    colours: NDArray[np.uint8]
+    colours: NDArray[np.uint8] | NDArray[np.float32]
     uv: NDArray[np.float32] | None
     centre: tuple[float, float, float]
+    labels: NDArray[np.uint8] | None = None
     begin: float = 0.0
     end: float | None = None
 
@@ -96,6 +96,7 @@ class _Part:
     triangles: NDArray[np.int32]
     colours: NDArray[np.uint8]
     uv: FloatArray | None
+    labels: NDArray[np.uint8] | None = None
 
 
 def _split(mesh: Mesh, colours: NDArray[np.uint8]) -> list[tuple[Cell, _Part]]:
@@ -178,7 +179,7 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
                 continue
             vertices, colours = place_model(model, items, sky)
             for index, cell in enumerate(cells):
-                part = _Part(vertices[index], model.triangles, colours[index], model.uv)
+                part = _Part(vertices[index], model.triangles, colours[index], model.uv, model.labels)
                 for band in places:
                     bands[cell, band].append(part)
         if look.shadow[0] > 0:
@@ -204,21 +205,20 @@ def _middle(cell: Cell, heights: Sequence[float]) -> tuple[float, float, float]:
 
 def _prop_piece(parts: Sequence[_Part], middle: tuple[float, float, float], begin: float, end: float | None) -> Piece:
     offsets = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    labels = [part.labels for part in parts if part.labels is not None]
     return Piece(
         np.concatenate([part.vertices for part in parts]).astype(np.float32),
         np.concatenate([part.triangles + np.int32(first) for part, first in zip(parts, offsets, strict=False)]),
         np.concatenate([part.colours for part in parts]),
         np.concatenate([part.uv for part in parts if part.uv is not None]).astype(np.float32),
         middle,
+        np.concatenate(labels) if labels else None,
         begin,
         end,
     )
 
 
-@cache
-def _shadow_uv() -> FloatArray:
-    area = patch("shadow")
-    return np.array([area.at(u, v) for u, v in ((0, 0), (1, 0), (1, 1), (0, 1))])
+_SHADOW_UV = np.array(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
 
 
 def _shadow(item: Instance, size: tuple[float, float], sky: Sky) -> _Part:
@@ -234,4 +234,4 @@ def _shadow(item: Instance, size: tuple[float, float], sky: Sky) -> _Part:
     vertices[:, 1] = cy + s * corners[:, 0] + c * corners[:, 1]
     vertices[:, 2] = item.position[2] + 0.06
     triangles = np.array(((0, 1, 2), (0, 2, 3)), dtype=np.int32)
-    return _Part(vertices, triangles, np.full((4, 3), 255, dtype=np.uint8), _shadow_uv())
+    return _Part(vertices, triangles, np.full((4, 3), 255, dtype=np.uint8), _SHADOW_UV)

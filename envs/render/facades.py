@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.render.noise import FloatArray, fractal_noise
 
+_BEAM = (0.33, 0.22, 0.15)
 _GLASS, _FRAME, _SHUTTER, _DOOR = (0.24, 0.31, 0.40), (0.95, 0.95, 0.93), (0.25, 0.40, 0.33), (0.38, 0.24, 0.15)
 
 
@@ -68,16 +69,16 @@ def _brick(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
 
 
 def _timber(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-    wall, beam = _plaster(rng, shape), (0.33, 0.22, 0.15)
+    wall = _plaster(rng, shape)
     for level in (0.02, 0.48, 0.90):
-        _fill(wall, level, 0.0, level + 0.035, 1.0, beam)
+        _fill(wall, level, 0.0, level + 0.035, 1.0, _BEAM)
     for post in (0.0, 0.24, 0.49, 0.74, 0.97):
-        _fill(wall, 0.0, post, 0.93, post + 0.03, beam)
+        _fill(wall, 0.0, post, 0.93, post + 0.03, _BEAM)
     height, width = shape
     for row in range(int(0.5 * height), int(0.9 * height)):  # braces
         for start, slope in ((0.02, 0.5), (0.97, -0.5)):
             column = int(width * start + slope * (0.9 * height - row))
-            wall[row, max(column - 2, 0) : column + 2] = beam
+            wall[row, max(column - 2, 0) : column + 2] = _BEAM
     return wall
 
 
@@ -120,6 +121,30 @@ def timber_front(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray
 def timber_side(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     """Half-timbered wall with windows."""
     return _dwelling(_timber(rng, shape), front=False, shutters=False)
+
+
+def plaster_gable(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+    """Plaster with an attic window."""
+    wall = np.repeat((0.90 + 0.10 * fractal_noise(rng, shape, (4, 4), 4))[..., None], 3, axis=2)
+    _window(wall, 0.52, 0.44, 0.24, 0.12)
+    return wall
+
+
+def brick_gable(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+    """Bricks with an attic window."""
+    wall = _brick(rng, shape)
+    _window(wall, 0.52, 0.44, 0.24, 0.12)
+    return wall
+
+
+def timber_gable(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+    """Half-timbering with an attic window."""
+    wall = plaster_gable(rng, shape)
+    for level in (0.42, 0.94):
+        _fill(wall, level, 0.0, level + 0.06, 1.0, _BEAM)
+    for post in (0.22, 0.36, 0.60, 0.74):
+        _fill(wall, 0.0, post, 1.0, post + 0.04, _BEAM)
+    return wall
 
 
 def shops(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:

@@ -77,7 +77,7 @@ def _crown(
                 continue
             x = cx + rx * (sx + size * dx * (1 - 0.25 * share))
             y = cy + ry * (sy + size * (dy * (1 - 0.3 * share) - 0.28 * share))
-            light = 0.42 + 0.30 * share - 0.20 * sy - 0.14 * dy + 0.14 * rng.random()
+            light = 0.56 + 0.28 * share - 0.18 * sy - 0.14 * dy + 0.14 * rng.random()
             canvas.dab(x, y, leaf * (0.6 + 0.6 * rng.random()), leaf * (0.5 + 0.5 * rng.random()), min(light, 1.0))
 
 
@@ -98,27 +98,6 @@ def birch_card(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     trunk = canvas.colour[..., 3] > 0
     canvas.colour[trunk, :3] = 0.95 - 0.6 * (rng.random((int(trunk.sum()), 1)) < 0.22)
     _crown(canvas, rng, (0.08 * width, 0.01 * height, 0.92 * width, 0.72 * height), 15, 60, width * 0.030)
-    return canvas.finish()
-
-
-def conifer_card(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-    """A spruce: drooping boughs in tiers, widening downwards; twice as high as wide."""
-    height, width = shape
-    canvas = _Canvas(shape)
-    canvas.stem(width / 2, int(height * 0.8), height, width * 0.05, width * 0.07)
-    tiers = 19
-    for tier in range(tiers, 0, -1):
-        share = tier / tiers
-        y = height * (0.02 + 0.87 * share)
-        reach = width * 0.48 * (0.05 + 0.95 * share) * (0.82 + 0.30 * rng.random())
-        for _ in range(int(40 + 80 * share)):
-            # Boughs are lit at their tips and dark towards the trunk; they hang down outwards.
-            offset, depth = rng.random() * 2 - 1, rng.random()
-            droop = height * (0.050 * abs(offset) + 0.050 * (depth - 0.7))
-            tone = 0.36 + 0.34 * depth + 0.22 * rng.random() - 0.10 * (1 - abs(offset))
-            x = width / 2 + offset * reach
-            canvas.dab(x, y + droop, 1.2 + 1.6 * rng.random(), 1.5 + 3.0 * rng.random(), tone)
-    canvas.dab(width / 2, height * 0.025, 1.5, 5.0, 0.7)
     return canvas.finish()
 
 

@@ -16,23 +16,28 @@ _PRIORITY = 200
 def make_geom(
     vertices: NDArray[np.float32],
     triangles: NDArray[np.int32],
-    colours: NDArray[np.uint8],
+    colours: NDArray[np.uint8] | NDArray[np.float32],
     uv: NDArray[np.float32] | None,
 ) -> Any:
-    """A ``core.Geom`` of (V, 3) metres, (T, 3) indices, (V, 3) colours and (V, 2) texture coordinates or None."""
+    """A ``core.Geom`` of (V, 3) metres, (T, 3) indices, (V, 3) colours and (V, 2) texture coordinates or None.
+
+    Colours are bytes, or float32 in 0..1 where they must be exact.
+    """
     from panda3d import core
 
+    exact = colours.dtype == np.float32
     array = core.GeomVertexArrayFormat()
     array.addColumn(core.InternalName.getVertex(), 3, core.Geom.NTFloat32, core.Geom.CPoint)
-    array.addColumn(core.InternalName.getColor(), 4, core.Geom.NTUint8, core.Geom.CColor)
-    fields: list[Any] = [("vertex", "<f4", 3), ("colour", "u1", 4)]
+    kind = core.Geom.NTFloat32 if exact else core.Geom.NTUint8
+    array.addColumn(core.InternalName.getColor(), 4, kind, core.Geom.CColor)
+    fields: list[Any] = [("vertex", "<f4", 3), ("colour", "<f4" if exact else "u1", 4)]
     if uv is not None:
         array.addColumn(core.InternalName.getTexcoord(), 2, core.Geom.NTFloat32, core.Geom.CTexcoord)
         fields.append(("uv", "<f4", 2))
     rows = np.zeros(len(vertices), dtype=fields)
     rows["vertex"] = vertices
     rows["colour"][:, :3] = colours
-    rows["colour"][:, 3] = 255
+    rows["colour"][:, 3] = 1 if exact else 255
     if uv is not None:
         rows["uv"] = uv
     layout = core.GeomVertexFormat.registerFormat(core.GeomVertexFormat(array))
@@ -50,11 +55,14 @@ def make_geom(
     return geom
 
 
-def make_texture(name: str, pixels: NDArray[np.uint8]) -> Any:
-    """A repeating ``core.Texture`` of (H, W, 3 or 4) uint8 with mipmaps; row 0 is the top."""
+def make_texture(name: str, pixels: NDArray[np.uint8], blended: bool = False) -> Any:
+    """A repeating ``core.Texture`` of (H, W, 3 or 4) uint8 with mipmaps; row 0 is the top.
+
+    The 4th channel cuts holes, or is a transparency where ``blended``.
+    """
     levels = [np.dstack((pixels, np.full(pixels.shape[:2], 255, np.uint8))) if pixels.shape[2] == 3 else pixels]
     while max(levels[-1].shape[:2]) > 1:
-        levels.append(_halved(levels[-1]))
+        levels.append(_halved(levels[-1], 4 if blended else 5))
     return _upload(name, levels)
 
 
@@ -80,8 +88,12 @@ def _blocks(image: NDArray[Any]) -> NDArray[Any]:
     return split.swapaxes(1, 2).reshape(height // rows, width // columns, rows * columns, *image.shape[2:])
 
 
-def _halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The next mipmap of (H, W, 4): colour weighted by alpha, so that holes do not bleed; integers only."""
+def _halved(image: NDArray[np.uint8], quarters: int = 5) -> NDArray[np.uint8]:
+    """The next mipmap of (H, W, 4): colour weighted by alpha, so that holes do not bleed; integers only.
+
+    The mean alpha is multiplied by ``quarters`` / 4: leaves must not vanish in the distance, where the test for holes
+    is a hard half.
+    """
     blocks = _blocks(image).astype(np.uint32)
     count = blocks.shape[2]
     alpha = blocks[..., 3]
@@ -90,8 +102,7 @@ def _halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     weighted = (blocks[..., :3] * weight[..., None]).sum(axis=2)
     result = np.empty((*total.shape, 4), dtype=np.uint8)
     result[..., :3] = (weighted + weight.sum(axis=2)[..., None] // 2) // weight.sum(axis=2)[..., None]
-    # A little more than the mean: leaves must not vanish in the distance, where the test is a hard half.
-    result[..., 3] = np.minimum(total * 5 // (count * 4), 255)
+    result[..., 3] = np.minimum(total * quarters // (count * 4), 255)
     return result
 
 
@@ -134,6 +145,14 @@ def label_colour(label: int) -> tuple[float, float, float, float]:
     """The flat colour that arrives in the frame buffer as exactly ``label`` (label / 255 would often miss by one)."""
     value = (int(label) + 0.5) / 256
     return value, value, value, 1.0
+
+
+def label_colours(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Vertex colours (V, 3) that arrive as exactly ``labels`` (V,) when multiplied with a white texture.
+
+    The renderer takes a texture's 255 for 255 / 256 of a colour, hence the 255 here.
+    """
+    return np.repeat(((labels.astype(np.float32) + 0.5) / 255)[:, None], 3, axis=1)
 
 
 def flat_label_state(label: int) -> Any:

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from envs.render.atlas import Patch, patch
+from envs.render.atlas import label, patch
 from envs.render.noise import FloatArray
 from envs.render.scene import Colour
 
 Point = tuple[float, float, float]
 WHITE: Colour = (1.0, 1.0, 1.0)
+_QUAD = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +32,16 @@ class Model:
         colours: (V, 3) own colour, multiplied with the atlas.
         tinted: (V,) 1 where `Instance.tint` counts, 0 where not.
         uv: (V, 2) in the atlas.
+        labels: (V,) uint8, what each vertex's faces are.
     """
 
     vertices: FloatArray
     normals: FloatArray
-    triangles: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+    triangles: NDArray[np.int32]
     colours: FloatArray
     tinted: FloatArray
     uv: FloatArray
+    labels: NDArray[np.uint8]
 
 
 class Builder:
@@ -50,11 +54,12 @@ class Builder:
         self._colours: list[Colour] = []
         self._tinted: list[float] = []
         self._uv: list[tuple[float, float]] = []
+        self._labels: list[int] = []
 
     def face(
         self,
         corners: Sequence[Point],
-        where: Patch | str,
+        where: str,
         colour: Colour | Sequence[Colour] = WHITE,
         *,
         uv: Sequence[tuple[float, float]] | None = None,
@@ -66,16 +71,17 @@ class Builder:
 
         Args:
             corners: 3 or more points.
-            where: patch of the atlas, or the name of one.
+            where: name of a patch of the atlas.
             colour: one for all, or one per corner.
-            uv: position of each corner in the patch (0..1, v up); a quad from the lower left corner by default.
+            uv: position of each corner in the patch (0..1, v up); by default a quad counts from the lower left corner,
+                and faces with more corners show the middle of the patch.
             normals: per corner, instead of the face's own.
             tinted: whether `Instance.tint` counts.
             both_sides: seen from behind too (with the same light: right for leaves).
         """
-        area = patch(where) if isinstance(where, str) else where
+        area = patch(where)
         own = _normal(corners)
-        spread = uv if uv is not None else ((0, 0), (1, 0), (1, 1), (0, 1))[: len(corners)]
+        spread = uv if uv is not None else (_QUAD if len(corners) <= 4 else ((0.5, 0.5),) * len(corners))
         first = len(self._vertices)
         for index, corner in enumerate(corners):
             self._vertices.append(corner)
@@ -83,6 +89,7 @@ class Builder:
             self._colours.append(colour if isinstance(colour[0], float) else colour[index])  # type: ignore[arg-type]
             self._tinted.append(tinted)
             self._uv.append(area.at(*spread[index]))
+            self._labels.append(label(where))
         for index in range(1, len(corners) - 1):
             self._triangles.append((first, first + index, first + index + 1))
             if both_sides:
@@ -92,11 +99,11 @@ class Builder:
         self,
         low: Point,
         high: Point,
-        where: Patch | str,
+        where: str,
         colour: Colour = WHITE,
         *,
-        sides: Patch | str | None = None,
-        top: Patch | str | None = None,
+        sides: str | None = None,
+        top: str | None = None,
         tinted: float = 0.0,
         cover: bool = True,
     ) -> None:
@@ -115,14 +122,14 @@ class Builder:
         self,
         rings: Sequence[tuple[float, float]],
         sides: int,
-        where: Patch | str,
+        where: str,
         colour: Colour = WHITE,
         *,
         centre: tuple[float, float] = (0.0, 0.0),
         tinted: float = 0.0,
     ) -> None:
         """A round body of (height, radius) rings with ``sides`` corners; radius 0 makes a tip. Smoothly lit."""
-        area = patch(where) if isinstance(where, str) else where
+        area = patch(where)
         first, count = len(self._vertices), len(rings)
         bottom, span = rings[0][0], max(rings[-1][0] - rings[0][0], 1e-6)
         for level, (height, radius) in enumerate(rings):
@@ -136,6 +143,7 @@ class Builder:
                 self._colours.append(colour)
                 self._tinted.append(tinted)
                 self._uv.append(area.at(side / sides, (height - bottom) / span))
+                self._labels.append(label(where))
         for level in range(count - 1):
             for side in range(sides):
                 a = first + level * (sides + 1) + side
@@ -154,6 +162,7 @@ class Builder:
             np.array(self._colours, dtype=np.float64),
             np.array(self._tinted, dtype=np.float64),
             np.array(self._uv, dtype=np.float64),
+            np.array(self._labels, dtype=np.uint8),
         )
 
 

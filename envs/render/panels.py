@@ -43,14 +43,14 @@ def limit_sign(_: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     face[...] = (0.95, 0.95, 0.94, 0.0)
     face[radius < 0.97] = (0.80, 0.08, 0.08, 1.0)
     face[radius < 0.62] = (0.95, 0.95, 0.94, 1.0)
-    unit = shape[0] // 20
+    unit = shape[0] / 15
     for number, digit in enumerate("60"):
         for row, line in enumerate(_DIGITS[digit]):
             for column, mark in enumerate(line):
                 if mark == "1":
-                    top = shape[0] // 2 + int((row - 2.5) * 1.4 * unit)
-                    left = shape[1] // 2 + int((column - 3.4 + 3.8 * number) * unit)
-                    face[top : top + int(1.4 * unit), left : left + unit, :3] = 0.08
+                    top = round(shape[0] / 2 + (row - 2.5) * 1.3 * unit)
+                    left = round(shape[1] / 2 + (column - 3.4 + 3.8 * number) * unit)
+                    face[top : top + round(1.35 * unit), left : left + round(unit), :3] = 0.08
     return face
 
 
@@ -94,9 +94,9 @@ def rail(_: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     return np.repeat(tone[..., None], 3, axis=2)
 
 
-def shadow(_: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-    """A soft round shadow: black, its darkness in the alpha channel."""
-    x, y = _grid(shape)
-    dark = np.zeros((*shape, 4))
-    dark[..., 3] = 0.62 * smoothstep(1.0, 0.15, x * x + y * y)
+def shadow() -> FloatArray:
+    """A soft round shadow, (32, 32, 4): black, its darkness in the alpha channel. It has a texture of its own."""
+    x, y = _grid((32, 32))
+    dark = np.zeros((32, 32, 4))
+    dark[..., 3] = 0.5 * smoothstep(1.0, 0.1, x * x + y * y)
     return dark

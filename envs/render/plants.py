@@ -11,9 +11,9 @@ from envs.render.modelling import Builder, Model, Point
 from envs.render.scene import Colour
 from liquid_pilot.randomness import generator
 
-LEAF: Colour = (0.44, 0.62, 0.24)
-NEEDLE: Colour = (0.25, 0.43, 0.25)
-BIRCH_LEAF: Colour = (0.58, 0.70, 0.28)
+LEAF: Colour = (0.50, 0.70, 0.27)
+NEEDLE: Colour = (0.27, 0.46, 0.26)
+BIRCH_LEAF: Colour = (0.62, 0.78, 0.34)
 CACTUS: Colour = (0.40, 0.55, 0.32)
 GRASS: Colour = (0.56, 0.68, 0.30)
 
@@ -47,27 +47,28 @@ def _crown(b: Builder, name: str, centre: Point, radii: Point, leaf: Colour, clu
     """Clumps of leaves spread over an ellipsoid, each a picture that faces outwards, lit like the ellipsoid."""
     rng = generator(0, f"crown-{name}")
     for index in range(clumps):
-        # A sunflower's spiral over the ball: even from every side.
+        # A sunflower's spiral over the ball: even from every side; some clumps stand out, others lie back.
         z = 1 - 2 * (index + 0.5) / clumps
-        flat, angle = math.sqrt(1 - z * z), 2.39996 * index
+        flat, angle = math.sqrt(1 - z * z), 2.39996 * index + 0.5 * rng.random()
         nx, ny, nz = flat * math.cos(angle), flat * math.sin(angle), z
-        reach = 0.56 + 0.12 * rng.random()
+        reach = 0.46 + 0.34 * rng.random()
         cx, cy, cz = (centre[k] + radii[k] * reach * n for k, n in enumerate((nx, ny, nz)))
         # The picture's plane leans half way towards the horizon, so that nothing is seen edge-on from the road.
         length = math.hypot(nx, ny) or 1.0
         rx, ry = -ny / length, nx / length
-        tilt = 0.5 * nz + 0.2 * (rng.random() - 0.5)
+        tilt = 0.5 * nz + 0.3 * (rng.random() - 0.5)
         ux, uy, uz = -nx / length * tilt, -ny / length * tilt, math.sqrt(max(1 - tilt * tilt, 0.05))
-        half = size * (0.85 + 0.3 * rng.random())
+        half = size * (0.75 + 0.5 * rng.random())
         corners, normals = [], []
         for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
             point = (cx + half * (sx * rx + sy * ux), cy + half * (sx * ry + sy * uy), cz + half * sy * uz)
             out = [(p - c) / r for p, c, r in zip(point, centre, radii, strict=True)]
+            out[2] += 0.55  # light comes through from above
             norm = math.sqrt(sum(o * o for o in out)) or 1.0
             corners.append(point)
             normals.append((out[0] / norm, out[1] / norm, out[2] / norm))
         # Darker below and inside: what the sun's cosine alone does not give.
-        shade = 0.80 + 0.24 * nz + 0.10 * (rng.random() - 0.5)
+        shade = 0.88 + 0.14 * nz + 0.40 * (reach - 0.63)
         colour = (leaf[0] * shade, leaf[1] * shade, leaf[2] * shade)
         b.face(corners, "leaves", colour, normals=normals, tinted=1.0, both_sides=True)
 
@@ -81,7 +82,7 @@ def deciduous(variant: int) -> tuple[Model, Model]:
             ((-0.07, 0, 2.2), (0.07, 0, 2.2), (0.07, side * lean, 4.2), (-0.07, side * lean, 4.2)),
             "bark", both_sides=True,
         )  # fmt: skip
-    _crown(b, f"deciduous-{variant}", (0.0, 0.0, 5.2), (3.3, 3.3, 2.8), LEAF, 24, 1.35)
+    _crown(b, f"deciduous-{variant}", (0.0, 0.0, 5.2), (3.2, 3.2, 2.7), LEAF, 24, 1.25)
     return b.build(), _cross((f"deciduous_{variant % 2}",), 8.0, 8.0, LEAF, trunk=0.22)
 
 
@@ -114,7 +115,19 @@ def conifer(variant: int) -> tuple[Model, Model]:
                 uv=((side / 6, 0.0), (side / 6 + 1 / 6, 0.0), (side / 6 + 1 / 6, 1.0), (side / 6, 1.0)),
                 normals=(lit[0], lit[1], lit[1], lit[0]), tinted=1.0, both_sides=True,
             )  # fmt: skip
-    return b.build(), _cross((f"conifer_{variant % 2}",), 5.5, 11.2, NEEDLE)
+    return b.build(), _spire(2.8, 11.0)
+
+
+def _spire(radius: float, height: float) -> Model:
+    """A far conifer: two crossing triangles, whose outline stays sharp where a picture's would blur."""
+    b = Builder()
+    for angle in (0.4, 0.4 + math.pi / 2):
+        c, s = radius * math.cos(angle), radius * math.sin(angle)
+        corners = ((-c, -s, 0.6), (c, s, 0.6), (0.0, 0.0, height))
+        normals = ((-0.8 * c / radius, -0.8 * s / radius, 0.6), (0.8 * c / radius, 0.8 * s / radius, 0.6), (0, 0, 1.0))
+        low = (0.6 * NEEDLE[0], 0.6 * NEEDLE[1], 0.6 * NEEDLE[2])
+        b.face(corners, "plain_vegetation", (low, low, _dark(NEEDLE)), normals=normals, tinted=1.0, both_sides=True)
+    return b.build()
 
 
 def _dark(colour: Colour) -> Colour:

@@ -74,7 +74,7 @@ _ALL: dict[str, _Kind] = {
     "sign_curve": _Kind(roadside.sign_curve, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),)),
     "sign_limit": _Kind(roadside.sign_limit, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),)),
     "lamp": _Kind(roadside.lamp, 1, (0.0, 0.0), ((0.0, 0.0, 0.15),)),
-    "car": _Kind(car.car, 1, (2.6, 1.3), _row(4.1, 1.76)),
+    "car": _Kind(car.car, 5, (2.6, 1.3), _row(4.1, 1.76)),
 }
 
 

@@ -78,6 +78,7 @@ class Camera:
         self._colour = self._node(lens, 1 << index, detail)
         self._labels = None
         if "segmentation" in channels:
+            world.prepare_labels()
             self._labels = self._node(lens, 1 << (index + _MOST_CAMERAS), detail)
             self._labels.node().setTagStateKey("label")
             for tag, state in world.tag_states.items():

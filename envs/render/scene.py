@@ -129,8 +129,8 @@ class Sky:
     horizon: Colour = (0.76, 0.85, 0.92)
     sun_azimuth: float = 0.9
     sun_elevation: float = 0.75
-    sun_light: Colour = (0.72, 0.68, 0.58)
-    sky_light: Colour = (0.42, 0.45, 0.50)
+    sun_light: Colour = (0.66, 0.62, 0.52)
+    sky_light: Colour = (0.46, 0.49, 0.54)
     clouds: float = 0.35
     hills: float = 0.07
     hill_colour: Colour = (0.30, 0.42, 0.38)

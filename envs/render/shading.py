@@ -12,13 +12,13 @@ from envs.render.scene import Mesh, Sky
 def light(normals: FloatArray, sky: Sky) -> FloatArray:
     """Light that falls on faces with these unit normals: (..., 3) normals to (..., 3) red, green, blue factors.
 
-    The sun gives Lambert's cosine, softened by a tenth so that faces just turned away are not dead; the sky lights
-    what looks up fully and what looks down by half (the ground throws some light back).
+    The sun gives Lambert's cosine, softened by a fifth so that faces just turned away are not dead; the sky lights
+    what looks up fully and what looks down by two thirds (the ground throws some light back).
     """
     sun = sky.sun_direction
     facing = normals[..., 0] * sun[0] + normals[..., 1] * sun[1] + normals[..., 2] * sun[2]
-    direct = np.clip((facing + 0.1) / 1.1, 0.0, 1.0)
-    ambient = 0.75 + 0.25 * normals[..., 2]
+    direct = np.clip((facing + 0.2) / 1.2, 0.0, 1.0)
+    ambient = 0.83 + 0.17 * normals[..., 2]
     return np.asarray(direct[..., None] * np.array(sky.sun_light) + ambient[..., None] * np.array(sky.sky_light))
 
 

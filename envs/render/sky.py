@@ -130,7 +130,8 @@ def hills(sky: Sky) -> list[Shell]:
     ranges = []
     for height, haze, cells in _LAYERS:
         ridge = fractal_noise(rng, (1, steps), (1, cells), 4, 0.5)[0]
-        top = sky.hills * height * (0.12 + 1.1 * np.clip(ridge - 0.22, 0.0, 1.0))
+        low, high = ridge.min(), ridge.max()
+        top = sky.hills * height * (0.2 + 0.8 * (ridge - low) / (high - low))
         ranges.append((np.append(top, top[0]), _mix(sky.hill_colour, sky.horizon, haze), haze))
     shells = []
     for sector in range(SECTORS):

@@ -95,7 +95,7 @@ def _grass(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     dry = smoothstep(0.45, 0.75, fractal_noise(rng, shape, (3, 3), 4))
     tufts = fractal_noise(rng, shape, (24, 32), 3, 0.7)
     blades = value_noise(rng, shape, (shape[0] // 3, shape[1]))
-    colour = _mix((0.33, 0.50, 0.17), (0.52, 0.58, 0.26), dry) * (0.72 + 0.56 * tufts)[..., None]
+    colour = _mix((0.36, 0.51, 0.19), (0.46, 0.55, 0.23), dry) * (0.72 + 0.56 * tufts)[..., None]
     return np.asarray(colour * (0.84 + 0.32 * blades)[..., None])
 
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.render import atlas, sky, textures
+from envs.render import atlas, panels, sky, textures
 from envs.render.cells import Material, Piece, cut_meshes, cut_props
 from envs.render.engine import Engine
-from envs.render.geometry import flat_label_state, label_texture_state, make_geom, make_label_texture, make_texture
+from envs.render.geometry import (
+    flat_label_state,
+    label_colours,
+    label_texture_state,
+    make_geom,
+    make_label_texture,
+    make_texture,
+)
 from envs.render.labels import Label
+from envs.render.noise import to_bytes
 from envs.render.scene import Colour, SceneDescription
 
+BLOCK = 240.0
+"""Side of the squares in which static pieces are culled together, metres."""
 SHADOW_LIFT = 4
 EVERY = (1 << 30) - 1
 COLOUR_CAMERAS = (1 << 15) - 1
-"""Camera mask bits: 15 for cameras of colour, shifted by 15 those of segmentation. Shadows show in colour only."""
+LABEL_CAMERAS = EVERY & ~COLOUR_CAMERAS
+"""Camera mask bits: 15 for cameras of colour, 15 for those of segmentation. Shadows show in colour only, and props have
+a twin for the segmentation: texels near a patch's edge could tell a wrong label, vertices cannot."""
 
 
 class World:
@@ -40,6 +53,10 @@ class World:
         self.root = core.NodePath("world")
         # With this range the stored depth is exactly proportional to 1 / distance and never wraps.
         self.root.setAttrib(core.DepthOffsetAttrib.make(0, 0.0, self._depth_range))
+        # What stands still has a branch of its own, in blocks: a moving camera beside it would have Panda recompute the
+        # bounds of all of it, and each block that is out of view is dismissed as one.
+        self._static = self.root.attachNewNode("static")
+        self._blocks: dict[tuple[int, int], Any] = {}
         self.tag_states: dict[str, Any] = {}
         self.origin = _origin(scene)
         self.origin_floats: tuple[float, float, float] = tuple(self.origin.tolist())
@@ -49,9 +66,11 @@ class World:
             state, tag = self.material(material)
             self._add_pieces(pieces, state, tag)
         props, shadows = cut_props(scene.instances, scene.sky)
-        self._add_pieces(props, *self.atlas_material())
+        for node in self._add_pieces(props, self.atlas_state(), None):
+            node.hide(core.DrawMask(LABEL_CAMERAS))
         for node in self._add_pieces(shadows, self.shadow_state(), None):
-            node.hide(core.DrawMask(EVERY & ~COLOUR_CAMERAS))
+            node.hide(core.DrawMask(LABEL_CAMERAS))
+        self._unlabelled: list[Piece] = props
         self.around = self._sky(scene, far)
 
     def material(self, material: Material) -> tuple[Any, str]:
@@ -70,22 +89,27 @@ class World:
             state = state.addAttrib(core.DepthOffsetAttrib.make(material.lift, 0.0, self._depth_range))
         return state, tag
 
-    def atlas_material(self) -> tuple[Any, str]:
-        """Render state and label tag of everything that is textured from the atlas."""
+    def atlas_state(self) -> Any:
+        """Render state of everything that is textured from the atlas, in colour."""
+        texture = self._engine.cached_texture("atlas", lambda: make_texture("atlas", atlas.picture()))
+        return self._cutout(texture)
+
+    def atlas_label_state(self) -> Any:
+        """Render state of the same things for segmentation: vertex colours say the label, the atlas cuts the holes."""
+        return self._cutout(self._engine.cached_texture("atlas-white", _white_atlas))
+
+    def _cutout(self, texture: Any) -> Any:
         core = self._core
-        colour, labels = self._engine.cached_texture("atlas", _atlas_textures)
-        self.tag_states.setdefault("atlas", label_texture_state(labels))
-        state = core.RenderState.make(
-            core.TextureAttrib.make(colour), core.TransparencyAttrib.make(core.TransparencyAttrib.MBinary)
+        return core.RenderState.make(
+            core.TextureAttrib.make(texture), core.TransparencyAttrib.make(core.TransparencyAttrib.MBinary)
         )
-        return state, "atlas"
 
     def shadow_state(self) -> Any:
         """Render state of soft shadows: blended, and without a trace in the depth."""
         core = self._core
-        colour, _ = self._engine.cached_texture("atlas", _atlas_textures)
+        texture = self._engine.cached_texture("shadow", lambda: make_texture("shadow", to_bytes(panels.shadow()), True))
         return core.RenderState.make(
-            core.TextureAttrib.make(colour),
+            core.TextureAttrib.make(texture),
             core.TransparencyAttrib.make(core.TransparencyAttrib.MAlpha),
             core.DepthWriteAttrib.make(core.DepthWriteAttrib.MOff),
             core.DepthOffsetAttrib.make(SHADOW_LIFT, 0.0, self._depth_range),
@@ -96,22 +120,22 @@ class World:
         core = self._core
         sx, sy, _ = scale if isinstance(scale, tuple) else (scale, scale, scale)
         x, y = size[0] * sx, size[1] * sy
-        area = atlas.patch("shadow")
         geom = make_geom(
             np.array(((-x, -y, 0.04), (x, -y, 0.04), (x, y, 0.04), (-x, y, 0.04)), dtype=np.float32),
             np.array(((0, 1, 2), (0, 2, 3)), dtype=np.int32),
             np.full((4, 3), 255, dtype=np.uint8),
-            np.array([area.at(u, v) for u, v in ((0, 0), (1, 0), (1, 1), (0, 1))], dtype=np.float32),
+            np.array(((0, 0), (1, 0), (1, 1), (0, 1)), dtype=np.float32),
         )
         node = core.GeomNode("shadow")
         node.addGeom(geom, self.shadow_state())
-        core.NodePath(node).hide(core.DrawMask(EVERY & ~COLOUR_CAMERAS))
+        core.NodePath(node).hide(core.DrawMask(LABEL_CAMERAS))
         return node
 
     def close(self) -> None:
         """Free everything."""
         self.around.removeNode()
         self.root.removeNode()
+        self._blocks.clear()
         self.tag_states.clear()
         self._own_textures.clear()
 
@@ -144,6 +168,18 @@ class World:
             )
         return texture[0], tag, holes
 
+    def prepare_labels(self) -> None:
+        """Make the props' twins for segmentation; called before the first camera that needs them, then nothing."""
+        state = self.atlas_label_state()
+        twins = [
+            replace(piece, colours=label_colours(piece.labels))
+            for piece in self._unlabelled
+            if piece.labels is not None
+        ]
+        self._unlabelled = []
+        for node in self._add_pieces(twins, state, None):
+            node.hide(self._core.DrawMask(COLOUR_CAMERAS))
+
     def _add_pieces(self, pieces: Sequence[Piece], state: Any, tag: str | None) -> list[Any]:
         """Nodes for the pieces, those with a distance range under a switch."""
         core = self._core
@@ -154,15 +190,25 @@ class World:
             node.addGeom(make_geom(vertices, piece.triangles, piece.colours, piece.uv), state)
             if tag is not None:
                 node.setTag("label", tag)
-            parent = self.root
+            parent = self._block(piece.centre)
             if piece.begin > 0 or piece.end is not None:
                 switch = core.LODNode("")
                 x, y, z = (float(c - o) for c, o in zip(piece.centre, self.origin, strict=True))
                 switch.setCenter(core.LPoint3(x, y, z))
                 switch.addSwitch(1e6 if piece.end is None else piece.end, piece.begin)
-                parent = self.root.attachNewNode(switch)
-            nodes.append(parent.attachNewNode(node))
+                parent = parent.attachNewNode(switch)
+                parent.attachNewNode(node)
+                nodes.append(parent)
+            else:
+                nodes.append(parent.attachNewNode(node))
         return nodes
+
+    def _block(self, centre: tuple[float, float, float]) -> Any:
+        """The node of the large square that this place lies in."""
+        key = int(centre[0] // BLOCK), int(centre[1] // BLOCK)
+        if key not in self._blocks:
+            self._blocks[key] = self._static.attachNewNode("block")
+        return self._blocks[key]
 
     def _sky(self, scene: SceneDescription, far: float) -> Any:
         """Dome and hills under one node, which the renderer keeps at the eye."""
@@ -200,6 +246,7 @@ def _origin(scene: SceneDescription) -> NDArray[np.float64]:
     return np.asarray(np.round((np.min(lows, axis=0) + np.max(highs, axis=0)) / 2).astype(np.float64))
 
 
-def _atlas_textures() -> tuple[Any, Any]:
-    colour, labels = atlas.pictures()
-    return make_texture("atlas", colour), make_label_texture("atlas-labels", labels, colour[..., 3])
+def _white_atlas() -> Any:
+    holes = atlas.picture().copy()
+    holes[..., :3] = 255
+    return make_texture("atlas-white", holes)
