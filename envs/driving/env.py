@@ -119,6 +119,8 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         wanted = ResetOptions.parse(options)
         episode_seed = int(self.np_random.integers(2**31)) if seed is None else int(seed)
         world, way = self._enter(episode_seed)
+        if self._sees:
+            world.open_renderer()  # here, so that `render_seconds` counts drawing alone
         start = draw_start(self.scenario.start, way, episode_seed, wanted)
         length = way.finish(start.position) - start.position
         seconds = wanted.duration or self.scenario.limits.seconds(length)

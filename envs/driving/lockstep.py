@@ -178,8 +178,8 @@ class LockStep:
             while rows:
                 self._step(rows, driver, watch, times)
                 for row in [row for row in rows if row.info["end"]]:
-                    rows.remove(row)
                     _timed(times, "callbacks", finished, row.driven())
+                    rows.remove(row)
                     self._fill(rows, row.index, waiting, driver, times, row.environment)
         finally:
             for row in rows:

@@ -121,9 +121,8 @@ class DrivingWorld:
         """What a car can run into."""
         return ObstacleGrid(self.scene.obstacles)
 
-    @property
-    def renderer(self) -> Renderer:
-        """The renderer of this world; RendererUnavailable when the machine lacks what it needs."""
+    def open_renderer(self) -> Renderer:
+        """The renderer of this world, made at the first call; RendererUnavailable when the machine cannot have one."""
         if self._renderer is None:
             from envs.render.renderer import Renderer
 
@@ -137,14 +136,14 @@ class DrivingWorld:
         """
         key = (spec.width, spec.height, spec.fov_deg)
         if key not in self._cameras:
-            self._cameras[key] = self.renderer.camera(spec.width, spec.height, math.radians(spec.fov_deg))
+            self._cameras[key] = self.open_renderer().camera(spec.width, spec.height, math.radians(spec.fov_deg))
         return _rgb(self._cameras[key], eye)
 
     def view_of(self, car: Pose, eye: Pose, width: int, height: int) -> NDArray[np.uint8]:
         """A picture (height, width, 3) uint8 RGB from ``eye`` with the car in it, which no other camera ever sees."""
         if self._outside is None:
-            camera = self.renderer.camera(width, height, _OUTSIDE_FOV)
-            self._outside = camera, self.renderer.add("car", car, cameras=(camera,))
+            camera = self.open_renderer().camera(width, height, _OUTSIDE_FOV)
+            self._outside = camera, self.open_renderer().add("car", car, cameras=(camera,))
         camera, actor = self._outside
         actor.move(car)
         return _rgb(camera, eye)

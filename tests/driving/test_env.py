@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -23,10 +24,15 @@ from envs.driving.errors import BadAction, BadObservationMode, BadResetOption, N
 from envs.driving.obstacles import ObstacleGrid
 from envs.driving.ride import AHEAD
 from envs.driving.world import WorldCache
+from envs.registration import register
+from envs.render.errors import WindowUnavailable
 from envs.road import RouteError
+from policies.expert import ExpertDriver
 from scenarios import Scenario
 
 ID = "liquid_pilot/LaneKeeping-v0"
+ROOT = Path(__file__).parents[2]
+register()
 
 
 def make(scenario: str | Scenario = "train-mixed", **arguments: Any) -> LaneKeepingEnv:
@@ -62,14 +68,24 @@ def test_both_checkers_pass_with_warnings_as_errors(mode: str) -> None:
 
 
 def test_made_by_id_alone_in_a_fresh_process() -> None:
+    # What the installed liquid-pilot.pth does at every start of Python, done here for a checkout.
+    at_start = (ROOT / "liquid-pilot.pth").read_text().strip()
     code = (
-        "import gymnasium, sys; "
+        f"{at_start}; import sys; assert 'gymnasium' not in sys.modules; import gymnasium; "
+        "assert 'envs.driving.env' not in sys.modules; "
+        "assert type(gymnasium.__loader__).__name__ == 'SourceFileLoader'; "
         f"env = gymnasium.make({ID!r}, scenario='heldout-country', observation_mode='state'); "
         "observation, info = env.reset(seed=1); "
         "print(info['scenario'], env.action_space.shape, sorted(observation))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert answer.stdout.strip() == "heldout-country (2,) ['elapsed', 'speed', 'state']"
+
+
+def test_gymnasiums_own_way_of_naming_a_module_works_too() -> None:
+    env = gymnasium.make(f"envs.registration:{ID}", observation_mode="state")
+    assert isinstance(env.unwrapped, LaneKeepingEnv)
+    register()  # a second time changes nothing and warns of nothing
 
 
 def test_vector_environment_with_worker_processes_gives_what_single_ones_give() -> None:
@@ -232,9 +248,13 @@ def test_route_is_completed_exactly_at_its_length() -> None:
     env = make(scenario_of(route={"length_m": 150.0}, start={"position": "begin"}))
     _, info = env.reset(seed=0)
     assert info["route_length"] == 150.0
-    infos = idle(env, pedal=0.03)
+    observation, info = env.reset(seed=0)
+    expert, infos = ExpertDriver(), [info]
+    while not infos[-1]["end"]:
+        observation, *_, info = env.step(expert.act(observation, infos[-1]))
+        infos.append(info)
     last = infos[-1]
-    assert last["end"] == "completed", last
+    assert last["end"] == "completed"
     assert last["success"]
     assert last["route_completion"] == 1.0
     assert 150.0 <= last["route_position"] < 151.0
@@ -475,6 +495,36 @@ def test_rendered_picture_has_one_size_and_shows_more_than_the_camera() -> None:
     changed = np.any(first != second, axis=2)
     for part in (changed[: height // 2], changed[height // 2 :, : width // 2], changed[height // 2 :, width // 2 :]):
         assert part.mean() > 0.001
+    env.close()
+
+
+def test_window_shows_the_picture_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = LaneKeepingEnv("heldout-lane", render_mode="human", observation_mode="state")
+    env.reset(seed=0)
+    env.step(np.zeros(2, dtype=np.float32))
+    shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    env.render_mode = "rgb_array"
+    picture = env.render()
+    assert picture is not None
+    assert shown.shape == picture.shape
+    assert np.mean(shown != picture) < 0.05  # the trail on the map has grown by a point
+    env.close()
+    assert pygame.display.get_surface() is None
+
+
+def test_missing_window_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    env = LaneKeepingEnv("heldout-lane", render_mode="human", observation_mode="state")
+    with pytest.raises(WindowUnavailable, match="pygame"):
+        env.reset(seed=0)
+    monkeypatch.undo()
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
+    pygame.display.quit()
+    with pytest.raises(WindowUnavailable, match="rgb_array"):
+        env.reset(seed=0)
     env.close()
 
 
