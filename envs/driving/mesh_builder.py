@@ -18,10 +18,21 @@ _LEAST_AREA = 1e-4
 """m^2; smaller triangles are not worth a drawing."""
 
 
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A texture of our own: (H, W, 3) uint8 pixels and the (H, W) uint8 label of each; compared by identity."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+Texture = str | Painted | None
+
+
 class Surface(NamedTuple):
     """How a kind of surface is drawn; those with equal texture, label and lift become one mesh."""
 
-    texture: str | None
+    texture: Texture
     colour: Bytes
     label: int
     lift: int = 0
@@ -31,13 +42,16 @@ class _Piece(NamedTuple):
     vertices: Array
     triangles: NDArray[np.int64]
     colours: NDArray[np.uint8]
+    uv: Array | None
 
 
 @dataclass
 class MeshBuilder:
-    """Collects triangles by surface. Textures are laid out over the world (u along x, v along y)."""
+    """Collects triangles by surface. Named textures are laid out over the world (u along x, v along y); a `Painted`
+    one needs texture coordinates.
+    """
 
-    _pieces: dict[tuple[str | None, int, int], list[_Piece]] = field(default_factory=lambda: defaultdict(list))
+    _pieces: dict[tuple[Texture, int, int], list[_Piece]] = field(default_factory=lambda: defaultdict(list))
 
     def add_grid(
         self,
@@ -45,10 +59,12 @@ class MeshBuilder:
         grid: Array,
         wanted: NDArray[np.bool_] | None = None,
         tints: NDArray[np.uint8] | None = None,
+        uv: Array | None = None,
     ) -> None:
         """Quads between C lines (C, K, 3), given from left to right seen along them.
 
-        ``wanted`` (C - 1, K - 1) chooses quads, ``tints`` (C, 3) gives each line a colour of its own.
+        ``wanted`` (C - 1, K - 1) chooses quads, ``tints`` (C, 3) gives each line a colour of its own,
+        ``uv`` (C, K, 2) are texture coordinates.
         """
         lines, count = grid.shape[:2]
         corner = (np.arange(lines - 1)[:, None] * count + np.arange(count - 1)).ravel()
@@ -59,7 +75,7 @@ class MeshBuilder:
         a, b, c, d = corner, corner + count, corner + count + 1, corner + 1
         triangles = np.concatenate((np.stack((a, b, c), -1), np.stack((a, c, d), -1)))
         colours = None if tints is None else np.repeat(tints, count, axis=0)
-        self.add_triangles(surface, grid.reshape(-1, 3), triangles, colours)
+        self.add_triangles(surface, grid.reshape(-1, 3), triangles, colours, None if uv is None else uv.reshape(-1, 2))
 
     def add_triangles(
         self,
@@ -67,17 +83,18 @@ class MeshBuilder:
         vertices: Array,
         triangles: NDArray[np.int64],
         colours: NDArray[np.uint8] | None = None,
+        uv: Array | None = None,
     ) -> None:
-        """Any triangles (T, 3) over vertices (V, 3), counter-clockwise seen from above; colours (V, 3)."""
+        """Any triangles (T, 3) over vertices (V, 3), counter-clockwise seen from above; colours (V, 3), uv (V, 2)."""
         if colours is None:
             colours = np.broadcast_to(np.array(surface.colour, dtype=np.uint8), (len(vertices), 3))
-        self._pieces[surface.texture, surface.label, surface.lift].append(_Piece(vertices, triangles, colours))
+        self._pieces[surface.texture, surface.label, surface.lift].append(_Piece(vertices, triangles, colours, uv))
 
     def meshes(self) -> list[Mesh]:
         """One mesh for each texture and label, without unused vertices and without triangles that have no area."""
         return [mesh for key in self._pieces if len((mesh := self._mesh(key)).triangles)]
 
-    def _mesh(self, key: tuple[str | None, int, int]) -> Mesh:
+    def _mesh(self, key: tuple[Texture, int, int]) -> Mesh:
         pieces, (texture, label, lift) = self._pieces[key], key
         sizes = np.array([len(piece.vertices) for piece in pieces])
         shifts = np.cumsum(sizes) - sizes
@@ -85,12 +102,16 @@ class MeshBuilder:
         vertices = np.concatenate([piece.vertices for piece in pieces])
         used, triangles = compact(vertices, triangles)
         points = vertices[used]
+        uv = points[:, :2] / TILE_METRES[texture] if isinstance(texture, str) else None
+        if isinstance(texture, Painted):
+            uv = np.concatenate([piece.uv for piece in pieces if piece.uv is not None])[used]
         return Mesh(
             vertices=points,
             triangles=triangles,
             colours=np.concatenate([piece.colours for piece in pieces])[used],
-            uv=points[:, :2] / TILE_METRES[texture] if texture else None,
-            texture=texture,
+            uv=uv,
+            texture=texture.pixels if isinstance(texture, Painted) else texture,
+            texture_labels=texture.labels if isinstance(texture, Painted) else None,
             label=label,
             lift=lift,
         )

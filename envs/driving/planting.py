@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from envs.driving.site import Site, Taken
 from envs.driving.terrain import CELL
 from envs.driving.themes import Plant, Treeline
-from envs.render import foliage
+from envs.driving.tree_pictures import ASPECT, tree_row
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, smoothstep, to_bytes
 from envs.render.props import footprint
@@ -21,9 +20,6 @@ _GROVE = 45.0
 """Metres from one grove to the next."""
 _STEP = 12.0
 """Metres between two corners of a wall of trees."""
-_PICTURE = (128, 512)
-_PICTURE_METRES = 4.0
-"""A wall of trees is this many times as long as high before its picture repeats."""
 
 
 def plants(site: Site, taken: Taken) -> list[Instance]:
@@ -86,7 +82,7 @@ def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None
             continue
         ring = _smooth(ring)
         along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(np.concatenate((ring, ring[:1])), axis=0).T))))
-        repeat = line.height * _PICTURE_METRES
+        repeat = line.height * ASPECT
         length = max(1, round(along[-1] / repeat)) * repeat
         at = np.linspace(0.0, along[-1], int(along[-1] / _STEP) + 1)
         closed = np.concatenate((ring, ring[:1]))
@@ -100,13 +96,17 @@ def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None
         steps = len(ring)
         height = line.height * rng.uniform(0.75, 1.2, steps)
         height[-1] = height[0]
-        foot = terrain.height(ring[:, 0], ring[:, 1]) - 0.6
-        vertices.append(np.concatenate((np.column_stack((ring, foot)), np.column_stack((ring, foot + height)))))
-        uv.append(np.column_stack((np.tile(u, 2), np.repeat((0.0, 1.0), steps))))
-        corner = np.arange(steps - 1)
         gaps = np.repeat(rng.random(steps // 5 + 1), 5)[: steps - 1]
         middle = 0.5 * (ring[1:] + ring[:-1])
-        corner = corner[(gaps < line.share) & (site.paved(middle[:, 0], middle[:, 1]) > 0.6 * line.distance)]
+        there = (gaps < line.share) & (site.paved(middle[:, 0], middle[:, 1]) > 0.6 * line.distance)
+        # Where the wall ends it runs out in low bushes, not in an upright edge.
+        height[:-1][~there] *= 0.3
+        height[1:][~there] = np.minimum(height[1:][~there], 0.3 * line.height)
+        foot = terrain.height(ring[:, 0], ring[:, 1]) - 0.6
+        vertices.append(np.concatenate((np.column_stack((ring, foot)), np.column_stack((ring, foot + height)))))
+        uv.append(np.column_stack((np.tile(u, 2), np.repeat((0.01, 0.97), steps))))
+        corner = np.arange(steps - 1)
+        corner = corner[there]
         a, b, c, d = corner, corner + 1, corner + 1 + steps, corner + steps
         triangles.append(np.concatenate((np.stack((a, b, c), -1), np.stack((a, c, d), -1))) + count)
         count += 2 * steps
@@ -120,7 +120,7 @@ def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None
         triangles=corners,
         colours=to_bytes(np.clip(tones * np.array(line.tint) * _LEAVES[line.picture], 0.0, 1.0)),
         uv=np.concatenate(uv),
-        texture=_picture(line.picture),
+        texture=tree_row(line.picture),
         label=Label.VEGETATION,
         shade=False,
         two_sided=True,
@@ -138,35 +138,3 @@ _LEAVES = {
     "deciduous": np.array((0.60, 0.80, 0.36)),
 }
 """Colours of leaves in the light; the pictures are greys."""
-_PICTURES: dict[str, NDArray[np.uint8]] = {}
-
-
-def _picture(name: str) -> NDArray[np.uint8]:
-    """A row of trees, (128, 512, 4) uint8, that tiles sideways; painted once in a process, always the same."""
-    if name not in _PICTURES:
-        rng = generator(0, f"treeline-{name}")
-        height, width = _PICTURE
-        canvas = np.zeros((height, width, 4))
-        canvas[..., :3] = 0.45
-        painter = foliage.conifer_card if name == "conifer" else foliage.deciduous_card
-        trees = [painter(rng, (128, 64) if name == "conifer" else (128, 128)) for _ in range(4)]
-        number = 26 if name == "conifer" else 15
-        for position in rng.permutation(number):
-            tree = trees[int(rng.integers(len(trees)))]
-            tall = int(rng.integers(int(0.72 * height), height + 1))
-            wide = int(tree.shape[1] * tall / height)
-            small = cv2.resize(tree, (wide, tall), interpolation=cv2.INTER_NEAREST)
-            dim = rng.uniform(0.7, 1.0)
-            at = (int(position * width / number) + np.arange(wide)) % width
-            area = canvas[height - tall :][:, at]
-            solid = small[..., 3] > 0.5
-            area[solid] = np.concatenate((small[solid][:, :3] * dim, np.ones((int(solid.sum()), 1))), axis=1)
-            canvas[height - tall :, at] = area
-        # Undergrowth closes the view between the trunks.
-        low = height - int(0.42 * height * (0.8 + 0.2 * rng.random()))
-        hole = canvas[low:, :, 3] < 0.5
-        canvas[low:][hole] = np.concatenate(
-            (np.repeat(rng.uniform(0.22, 0.42, (int(hole.sum()), 1)), 3, axis=1), np.ones((int(hole.sum()), 1))), axis=1
-        )
-        _PICTURES[name] = to_bytes(canvas)
-    return _PICTURES[name]

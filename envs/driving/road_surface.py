@@ -18,53 +18,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.driving.junctions import junction_fillings
-from envs.driving.mesh_builder import Bytes, MeshBuilder, Surface
+from envs.driving.mesh_builder import MeshBuilder, Painted, Surface
+from envs.driving.paint import LENGTH, MIDDLE, PAINT, STRIP, painted_line
 from envs.driving.shapes import UNPAVED, Frame, SectionShape, frame, lane_borders, stations
 from envs.render.labels import Label
 from envs.render.scene import Mesh
 from envs.road.geometry import Array
 from envs.road.lanes import MarkRange, mark_ranges
 from envs.road.network import RoadNetwork
-from envs.road.road import MarkLine, Road
-
-PAINT: dict[str, Bytes] = {
-    "standard": (236, 236, 230),
-    "white": (236, 236, 230),
-    "yellow": (232, 182, 46),
-    "orange": (230, 130, 40),
-    "red": (190, 52, 44),
-    "blue": (52, 92, 180),
-    "green": (60, 140, 76),
-    "violet": (120, 60, 140),
-    "black": (30, 30, 30),
-}
-"""Colours of paint by OpenDRIVE's names; an unknown name is drawn white."""
+from envs.road.road import LaneSection, MarkLine, Road
 
 _SHORTEST_PERIOD = 2.0
 """Metres; a line with a shorter dash and gap (Botts' dots) is laid over the road instead of cutting it up."""
 _KERB_WIDTH = 0.15
-_JUNCTION_PAINT_LIFT = 3
+_JUNCTION_PAINT_LIFT = 8
 """Steps towards the eye of paint inside junctions, where the asphalt of other roads lies in the same plane."""
+_DOT_LIFT = 8
+_DOT_HEIGHT = 0.02
+"""Metres; Botts' dots are domes of two centimetres."""
 
 
+# Shoulders are asphalt like the lanes beside them: one strip across both costs half as much to draw as two.
 _ASPHALT = Surface("asphalt", (255, 255, 255), Label.ROADS)
 _SURFACES: dict[str, Surface] = {
-    "shoulder": Surface("asphalt", (236, 233, 228), Label.ROADS),
-    "border": Surface("asphalt", (228, 224, 216), Label.ROADS),
     "parking": Surface("asphalt", (226, 226, 230), Label.ROADS),
     "biking": Surface("asphalt", (255, 196, 178), Label.ROADS),
     "sidewalk": Surface("paving", (255, 255, 255), Label.SIDEWALKS),
     "walking": Surface("paving", (255, 255, 255), Label.SIDEWALKS),
     "curb": Surface("concrete", (255, 255, 255), Label.SIDEWALKS),
 }
-_KERB = Surface("concrete", (235, 235, 235), Label.SIDEWALKS)
+_KERB = Surface(None, (198, 196, 190), Label.SIDEWALKS)
 
 
 class _Line(NamedTuple):
     """A painted line, or a kerb, over the whole interval: edges against its border, metres (left > right)."""
 
     left: float
+    """Edges of the strip that is drawn."""
     right: float
+    paint: tuple[float, float]
+    """Edges of the paint on it."""
     surface: Surface
     dash: tuple[float, float, float] | None
     """(start of the first dash, length, period) in metres along the road; None = solid."""
@@ -75,6 +68,14 @@ class _Line(NamedTuple):
             return np.ones(len(middles), dtype=bool)
         start, length, period = self.dash
         return np.asarray(np.mod(middles - start, period) < length)
+
+    def uv(self, s: Array) -> Array | None:
+        """(2, K, 2) texture coordinates of the strip's edges at arc lengths ``s``; None where it has no picture."""
+        if not isinstance(self.surface.texture, Painted):
+            return None
+        middle, width = 0.5 * (self.paint[0] + self.paint[1]), self.paint[0] - self.paint[1]
+        across = MIDDLE - (np.array((self.left, self.right)) - middle) / (STRIP * width)
+        return np.stack(np.broadcast_arrays(across[:, None], s / LENGTH), -1)
 
 
 def road_meshes(network: RoadNetwork, shapes: Sequence[SectionShape]) -> list[Mesh]:
@@ -110,13 +111,12 @@ def _add_interval(
     here = road.lane_sections[section]
     lifted = _JUNCTION_PAINT_LIFT if road.junction is not None else 0
     lines: dict[int, list[_Line]] = {}
-    dots: list[tuple[int, _Line]] = []
+    dots: list[tuple[int, MarkRange, MarkLine]] = []
     for lane, ranges in marks.items():
         for mark in ranges:
             if mark.start < 0.5 * (low + high) < mark.end:
-                found = _lines(mark, lifted)
-                lines[lane] = [line for line in found if not _dotted(line)]
-                dots += [(lane, line) for line in found if _dotted(line)]
+                lines[lane] = _lines(mark, lifted)
+                dots += [(lane, mark, line) for line in mark.lines if _dotted(line)]
     forced = [np.array((low, high))]
     forced += [_dash_ends(line, low, high) for group in lines.values() for line in group]
     s = stations(road, section, np.unique(np.concatenate(forced)))
@@ -131,13 +131,13 @@ def _add_interval(
         pair = grid[number : number + 2]
         if column.line is not None:
             paint = column.line.on(middles)
-            builder.add_grid(column.line.surface, pair, paint[None])
+            builder.add_grid(column.line.surface, pair, paint[None], uv=column.line.uv(s))
             if column.surface is not None and not paint.all():
                 builder.add_grid(column.surface, pair, ~paint[None])
         elif column.surface is not None:
             builder.add_grid(column.surface, pair)
-    for lane, line in dots:
-        _add_dots(builder, road, section, lane, line, low, high)
+    for lane, mark, dot in dots:
+        _add_dots(builder, road, section, lane, mark, dot, low, high)
 
 
 class _Column(NamedTuple):
@@ -184,8 +184,15 @@ def _columns(
             kerb = _KERB if np.any(np.abs(left_lift - right_lift) > 1e-3) else None
             if kerb is not None:
                 columns.append(_Column(t, left_lift, kerb, None))
+            if kerb is None and number and columns and left_surface == right_surface and not _uneven(here, lanes):
+                continue  # nothing changes here: the strip goes on
             columns.append(_Column(t, right_lift, right_surface, None))
     return columns
+
+
+def _uneven(section: LaneSection, lanes: list[int]) -> bool:
+    """Whether any lane is raised above the road surface."""
+    return any(section.lanes[lane].height for lane in lanes)
 
 
 def _lane_surface(kind: str) -> Surface | None:
@@ -204,26 +211,34 @@ def _height(road: Road, section: int, lane: int | None, other: int | None, s: Ar
 
 
 def _lines(mark: MarkRange, lift: int) -> list[_Line]:
-    colour = PAINT.get(mark.colour, PAINT["white"])
-    paint = Surface(None, colour, Label.ROAD_LINES, lift)
+    """The strips of a mark from left to right; short dashes are left to `_add_dots`."""
     if mark.type == "curb":
         half = 0.5 * (mark.width or _KERB_WIDTH)
-        return [_Line(half, -half, _KERB, None)]
-    return [
-        _Line(line.offset + 0.5 * line.width, line.offset - 0.5 * line.width, paint, _dash(line, mark.start))
-        for line in mark.lines
-        if line.width > 0.0
-    ]
+        return [_Line(half, -half, (half, -half), _KERB, None)]
+    surface = Surface(painted_line(mark.colour), (255, 255, 255), Label.ROADS, lift)
+    painted = [line for line in mark.lines if line.width > 0.0 and not _dotted(line)]
+    painted.sort(key=lambda line: -line.offset)
+    found: list[_Line] = []
+    for number, line in enumerate(painted):
+        left, right = line.offset + 0.5 * line.width, line.offset - 0.5 * line.width
+        above = painted[number - 1] if number else None
+        below = painted[number + 1] if number + 1 < len(painted) else None
+        # Strips of neighbouring lines meet half way between them.
+        room_left = 0.5 * (above.offset - 0.5 * above.width - left) if above else np.inf
+        room_right = 0.5 * (right - below.offset - 0.5 * below.width) if below else np.inf
+        margin_left, margin_right = (STRIP * MIDDLE - 0.5) * line.width, (STRIP * (1.0 - MIDDLE) - 0.5) * line.width
+        strip = left + max(0.0, min(margin_left, room_left)), right - max(0.0, min(margin_right, room_right))
+        dash = (mark.start + line.s_offset, line.length, line.length + line.space) if _broken(line) else None
+        found.append(_Line(*strip, (left, right), surface, dash))
+    return found
 
 
-def _dash(line: MarkLine, start: float) -> tuple[float, float, float] | None:
-    if line.space <= 0.0 or line.length <= 0.0:
-        return None
-    return start + line.s_offset, line.length, line.length + line.space
+def _broken(line: MarkLine) -> bool:
+    return line.space > 0.0 and line.length > 0.0
 
 
-def _dotted(line: _Line) -> bool:
-    return line.dash is not None and line.dash[2] < _SHORTEST_PERIOD
+def _dotted(line: MarkLine) -> bool:
+    return _broken(line) and line.length + line.space < _SHORTEST_PERIOD
 
 
 def _dash_ends(line: _Line, low: float, high: float) -> Array:
@@ -235,17 +250,20 @@ def _dash_ends(line: _Line, low: float, high: float) -> Array:
     return ends[(ends > low + 0.02) & (ends < high - 0.02)]
 
 
-def _add_dots(builder: MeshBuilder, road: Road, section: int, lane: int, line: _Line, low: float, high: float) -> None:
-    """Botts' dots and other very short dashes: single quads on the surface, a few millimetres above it."""
-    if line.dash is None:
-        return
-    start, length, period = line.dash
-    begins = start + period * np.arange(np.ceil((low - start) / period), np.floor((high - length - start) / period) + 1)
+def _add_dots(
+    builder: MeshBuilder, road: Road, section: int, lane: int, mark: MarkRange, line: MarkLine, low: float, high: float
+) -> None:
+    """Botts' dots and other very short dashes: single quads as high above the surface as the dots are."""
+    period = line.length + line.space
+    start = mark.start + line.s_offset
+    last = np.floor((high - line.length - start) / period)
+    begins = start + period * np.arange(np.ceil((low - start) / period), last + 1)
     if not len(begins):
         return
-    s = np.stack((begins, begins + length), 1).ravel()
+    s = np.stack((begins, begins + line.length), 1).ravel()
     axis: Frame = frame(road, s)
-    t = road.border(section, lane, s).value
-    surface = line.surface._replace(lift=_JUNCTION_PAINT_LIFT)
-    wanted = np.arange(len(s) - 1) % 2 == 0
-    builder.add_grid(surface, axis.points(np.stack((t + line.left, t + line.right)), 0.01), wanted[None])
+    t = road.border(section, lane, s).value + line.offset
+    surface = Surface(None, PAINT.get(mark.colour, PAINT["white"]), Label.ROAD_LINES, _DOT_LIFT)
+    half = 0.5 * line.width
+    grid = axis.points(np.stack((t + half, t - half)), _DOT_HEIGHT)
+    builder.add_grid(surface, grid, (np.arange(len(s) - 1) % 2 == 0)[None])

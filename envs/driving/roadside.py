@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.driving.site import Kerbline, Site, Taken
+from envs.driving.themes import Plant
 from envs.render.scene import Instance
 from envs.road.geometry import Array
 from liquid_pilot.randomness import generator
@@ -33,6 +34,8 @@ def roadside(site: Site, taken: Taken) -> list[Instance]:
             found += _lamps(site, line, plan.lamps)
         if plan.signs:
             found += _signs(site, line, rng)
+        if plan.alley is not None:
+            found += _alley(site, taken, line, plan.alley, generator(site.seed, "alley", number))
         if plan.rails:
             found += _rails(site, line)
         if plan.fences:
@@ -95,6 +98,25 @@ def _signs(site: Site, line: Kerbline, rng: np.random.Generator) -> list[Instanc
         at = line.at(line.s[0] + np.sort(rng.uniform(20.0, line.length - 20.0, int(line.length / 700.0) + 1)))
         yaw = at.heading() + (np.pi if line.side < 0 else 0.0)
         found += [_instance("sign_limit", foot, yaw[i]) for i, foot in _stand(site, at, 1.0, 0.1)]
+    return found
+
+
+def _alley(site: Site, taken: Taken, line: Kerbline, tree: Plant, rng: np.random.Generator) -> list[Instance]:
+    """Trees in rows along stretches of the road."""
+    at = line.at(line.s[0] + np.arange(0.3 * tree.far, line.length, tree.far))
+    row = 8
+    wanted = np.repeat(rng.random(len(at.s) // row + 1) < tree.per_hectare, row)[: len(at.s)]
+    scale = rng.uniform(*tree.scale, len(at.s))
+    tint = np.array(tree.tints[int(rng.integers(len(tree.tints)))]) * rng.uniform(0.92, 1.08, (len(at.s), 1))
+    turn, look = rng.uniform(0.0, 6.283, len(at.s)), rng.integers(0, 8, len(at.s))
+    found = []
+    for index, foot in _stand(site, at, tree.near, 0.4):
+        x, y = foot[:1], foot[1:2]
+        if wanted[index] and taken.free(x, y, 1.0)[0] and site.paved(x, y)[0] > 0.7 * tree.near:
+            place = float(foot[0]), float(foot[1]), float(foot[2])
+            colour = (float(tint[index, 0]), float(tint[index, 1]), float(tint[index, 2]))
+            variant = int(look[index])
+            found.append(Instance(tree.kind, place, float(turn[index]), float(scale[index]), colour, variant))
     return found
 
 

@@ -16,8 +16,10 @@ from envs.road.geometry import Array, Cubics
 from envs.road.network import RoadNetwork
 from envs.road.road import DRIVABLE, Road
 
-TOLERANCE = 0.01
-"""Metres between a chord of the surface and the road of the map, in the plane and in height."""
+TOLERANCE = 0.025
+"""Metres between a chord of the surface and the road of the map in the plane; in height it is less than half of it."""
+_STRICTER = 2.5
+"""Factor by which bends in height count more than those in the plane."""
 MAX_STEP = 25.0
 """Metres between two stations on the straightest road."""
 
@@ -79,9 +81,9 @@ def stations(
     forced[-1] = high
     fine = np.linspace(low, high, max(int(high - low), 4) + 1)
     ref = road.reference(fine)
-    bend = np.abs(road.elevation(fine).second)
+    bend = _STRICTER * np.abs(road.elevation(fine).second)
     half = road.border(section, here.ids[0], fine).value - road.border(section, here.ids[-1], fine).value
-    bend += np.abs(road.superelevation(fine).second) * 0.5 * half
+    bend += _STRICTER * np.abs(road.superelevation(fine).second) * 0.5 * half
     sides = [np.abs(road.border(section, lane, fine).second) for lane in (here.ids[0], here.ids[-1])]
     bend = np.maximum(np.maximum(bend, np.abs(ref.curvature)), np.maximum(*sides))
     bend = np.maximum(bend, np.maximum(np.roll(bend, 1), np.roll(bend, -1)))  # a curve begins between two samples

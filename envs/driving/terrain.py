@@ -28,6 +28,10 @@ from liquid_pilot.randomness import generator
 
 CELL = 10.0
 """Metres between two nodes."""
+_BLOCK = 2
+"""Away from the roads 2 x 2 cells are drawn as one block."""
+_FINE = 24.0
+"""Metres from a road up to which every cell is drawn."""
 REACH = 270.0
 """Metres of land beside the roads."""
 DEPTH = 0.25
@@ -96,7 +100,29 @@ def build_terrain(shapes: Sequence[SectionShape], theme: Theme, seed: int) -> Te
     heights += _hills(theme, seed, distance, area)
     # A shallow trough along the road, which the verge slopes into.
     heights -= (DEPTH + 0.1) * smoothstep(22.0, 8.0, distance)
-    return Terrain(area.low, heights, distance).lowered(paved, DEPTH)
+    lowered = Terrain(area.low, heights, distance).lowered(paved, DEPTH)
+    _flatten_blocks(lowered.heights, coarse_blocks(distance))
+    return lowered
+
+
+def coarse_blocks(distance: Array) -> NDArray[np.bool_]:
+    """Which blocks of cells (rows // 2, columns // 2) lie so far from all roads that one quad will do for each."""
+    rows, columns = ((side - 1) // _BLOCK for side in distance.shape)
+    nodes = range(_BLOCK + 1)
+    near = [distance[r : r + rows * _BLOCK : _BLOCK, c : c + columns * _BLOCK : _BLOCK] for r in nodes for c in nodes]
+    return np.asarray(np.minimum.reduce(near) > _FINE)
+
+
+def _flatten_blocks(heights: Array, coarse: NDArray[np.bool_]) -> None:
+    """Put the inner nodes of coarse blocks, and those on their edges, exactly on the two triangles of the block."""
+    row, column = (_BLOCK * index for index in np.nonzero(coarse))
+    low, right = heights[row, column], heights[row, column + _BLOCK]
+    top, high = heights[row + _BLOCK, column], heights[row + _BLOCK, column + _BLOCK]
+    for r in range(_BLOCK + 1):
+        for c in range(_BLOCK + 1):
+            third, third_share = (right, c - r) if c >= r else (top, r - c)
+            ends = (_BLOCK - max(r, c)) * low + min(r, c) * high + third_share * third
+            heights[row + r, column + c] = ends / _BLOCK
 
 
 def paved_points(shapes: Sequence[SectionShape]) -> Array:
@@ -150,7 +176,11 @@ def _hills(theme: Theme, seed: int, distance: Array, area: Bounds) -> Array:
     rolling = (waves(theme.hill_size, 3) - 0.42) * 2.0 * theme.hill_height
     valley = theme.rise * np.maximum(distance - 18.0, 0.0) * (0.35 + 1.3 * waves(3.0 * theme.hill_size, 2))
     bumps = (waves(35.0, 1) - 0.5) * min(1.6, 0.12 * theme.hill_height)
-    return np.asarray(rolling * smoothstep(12.0, 170.0, distance) + valley + bumps * smoothstep(10.0, 40.0, distance))
+    # The land sinks before it ends, so that its ragged edge hides behind the last crest.
+    end = (10.0 + 0.5 * theme.hill_height + 80.0 * theme.rise) * smoothstep(0.72 * REACH, REACH, distance)
+    return np.asarray(
+        rolling * smoothstep(12.0, 170.0, distance) + valley + bumps * smoothstep(10.0, 40.0, distance) - end
+    )
 
 
 def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
@@ -161,15 +191,7 @@ def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
     grid_x, grid_y = np.meshgrid(x, y)
     vertices = np.stack((grid_x, grid_y, terrain.heights), -1).reshape(-1, 3)
     colours = _colours(terrain, theme, seed, grid_x, grid_y)
-    base = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    near = np.minimum.reduce([terrain.distance[r : rows - 1 + r, c : columns - 1 + c] for r in (0, 1) for c in (0, 1)])
-    base = base[near.ravel() < REACH]
-    triangles = np.concatenate(
-        (
-            np.stack((base, base + 1, base + columns + 1), -1),
-            np.stack((base, base + columns + 1, base + columns), -1),
-        )
-    )
+    triangles = _triangles(terrain.distance)
     slope = _steepness(vertices, triangles)
     steep = slope > theme.rock_slope
     meshes = []
@@ -190,6 +212,41 @@ def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
             )
         )
     return meshes
+
+
+def _triangles(distance: Array) -> NDArray[np.int64]:
+    """The triangles (T, 3) of the grid: two for each cell near the roads, two for each block elsewhere.
+
+    A block beside a fine one is a fan around its middle node that uses the fine one's nodes on their common edge:
+    with a node on one side only, the edge would show cracks of single pixels.
+    """
+    rows, columns = distance.shape
+    coarse = coarse_blocks(distance)
+    covered = np.zeros((rows - 1, columns - 1), dtype=bool)
+    within = np.repeat(np.repeat(coarse, _BLOCK, axis=0), _BLOCK, axis=1)
+    covered[: within.shape[0], : within.shape[1]] = within
+    near = np.minimum(distance[:-1, :-1], distance[1:, 1:]) < REACH
+    row, column = np.nonzero(~covered & near)
+    cell = row * columns + column
+    found = [(cell, cell + 1, cell + columns + 1), (cell, cell + columns + 1, cell + columns)]
+
+    row, column = np.nonzero(coarse & near[: within.shape[0] : _BLOCK, : within.shape[1] : _BLOCK])
+    around = np.pad(coarse, 1, constant_values=True)
+    low = _BLOCK * (row * columns + column)
+    right, high, top = low + _BLOCK, low + _BLOCK * (columns + 1), low + _BLOCK * columns
+    corners = (low, right, high, top)
+    # Whether the neighbour below, to the right, above and to the left is fine.
+    fine = [~around[row + r, column + c] for r, c in ((0, 1), (1, 2), (2, 1), (1, 0))]
+    seam = np.logical_or.reduce(fine)
+    found += [(low[~seam], right[~seam], high[~seam]), (low[~seam], high[~seam], top[~seam])]
+    middle = (low + high) // 2
+    for edge in range(4):
+        begin, end = corners[edge], corners[(edge + 1) % 4]
+        split, whole = seam & fine[edge], seam & ~fine[edge]
+        between = (begin + end) // 2
+        found.append((middle[whole], begin[whole], end[whole]))
+        found += [(middle[split], begin[split], between[split]), (middle[split], between[split], end[split])]
+    return np.concatenate([np.stack(triple, -1) for triple in found])
 
 
 def _steepness(vertices: Array, triangles: NDArray[np.int64]) -> Array:

@@ -86,6 +86,8 @@ class Roadside:
 
     Args:
         posts: metres between two delineators, 0 = none.
+        alley: what stands in rows along the road, ``per_hectare`` being the share of the roadside that has them, and
+            ``near`` and ``far`` their distance from its edge and from each other.
         lamps: metres between two lamps, 0 = none.
         fences: share of the roadside that is fenced.
         rails: guard rails where the land falls away beside the road.
@@ -93,6 +95,7 @@ class Roadside:
     """
 
     posts: float = 50.0
+    alley: Plant | None = None
     lamps: float = 0.0
     fences: float = 0.0
     rails: bool = False
@@ -104,7 +107,7 @@ class Theme:
     """Everything that the scenery is drawn from. Tints are factors 0..1 of the textures' colours.
 
     Args:
-        ground: texture of the land; ``verge``: of the strip beside the asphalt; ``steep``: of slopes.
+        ground: texture of the land; ``steep``: of slopes.
         ground_tint: two tints between which the land changes in large patches.
         verge_tint: tint of the strip where it meets the asphalt.
         field_tints: tints of single fields away from the road; empty = no fields.
@@ -117,7 +120,6 @@ class Theme:
 
     name: str
     ground: str
-    verge: str
     ground_tint: tuple[Colour, Colour]
     verge_tint: Colour
     hill_height: float
@@ -180,105 +182,100 @@ _THEMES = (
     Theme(
         name="meadow",
         ground="meadow",
-        verge="grass",
         ground_tint=((0.94, 1.0, 0.88), (1.0, 0.97, 0.80)),
         verge_tint=(0.96, 0.90, 0.78),
         field_tints=((1.0, 0.92, 0.58), (0.86, 1.0, 0.76), (1.0, 0.98, 0.80), (0.80, 0.92, 0.70)),
         hill_height=9.0,
         hill_size=260.0,
         plants=(
-            Plant("deciduous", 7.0, 8.0, 140.0, (0.75, 1.25), _GREENS, 0.9),
-            Plant("birch", 3.0, 7.0, 90.0, (0.8, 1.2), _GREENS, 0.8),
-            Plant("bush", 10.0, 5.5, 60.0, (0.7, 1.5), _GREENS, 0.7),
-            Plant("grass", 45.0, 3.0, 14.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (1.2, 1.08, 0.8)), 0.5),
-            Plant("hay_bale", 1.6, 14.0, 110.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.9),
+            Plant("deciduous", 13.0, 8.0, 75.0, (0.75, 1.3), _GREENS, 0.95),
+            Plant("birch", 6.0, 7.0, 50.0, (0.8, 1.2), _GREENS, 0.9),
+            Plant("bush", 14.0, 5.5, 32.0, (0.7, 1.5), _GREENS, 0.8),
+            Plant("grass", 40.0, 3.0, 12.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (1.2, 1.08, 0.8)), 0.5),
+            Plant("hay_bale", 3.0, 14.0, 60.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.95),
         ),
-        treelines=(Treeline("deciduous", 130.0, 10.0, 0.45, (0.88, 0.95, 0.85)),),
+        treelines=(Treeline("deciduous", 95.0, 11.0, 0.6, (0.88, 0.95, 0.85)),),
         buildings=Buildings(("house_wide", "barn", "house"), 55.0, (10.0, 30.0), 0.35, 500.0, _WALLS),
-        roadside=Roadside(fences=0.22),
+        roadside=Roadside(fences=0.2, alley=Plant("deciduous", 0.2, 6.5, 14.0, (0.8, 1.1), _GREENS)),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
     Theme(
         name="forest",
         ground="grass",
-        verge="grass",
         ground_tint=((0.66, 0.72, 0.60), (0.80, 0.78, 0.62)),
         verge_tint=(0.85, 0.80, 0.70),
         hill_height=12.0,
         hill_size=240.0,
         rise=0.03,
         plants=(
-            Plant("conifer", 62.0, 6.5, 44.0, (0.7, 1.4), _DARK_GREENS, 0.45),
-            Plant("birch", 9.0, 6.0, 25.0, (0.8, 1.2), _GREENS, 0.6),
-            Plant("deciduous", 9.0, 8.0, 40.0, (0.8, 1.3), _DARK_GREENS, 0.6),
-            Plant("bush", 22.0, 5.0, 20.0, (0.6, 1.3), _DARK_GREENS, 0.6),
+            Plant("conifer", 135.0, 6.0, 25.0, (0.7, 1.5), _DARK_GREENS, 0.5),
+            Plant("birch", 14.0, 5.5, 18.0, (0.8, 1.2), _GREENS, 0.6),
+            Plant("deciduous", 14.0, 7.5, 25.0, (0.8, 1.3), _DARK_GREENS, 0.6),
+            Plant("bush", 30.0, 5.0, 14.0, (0.6, 1.3), _DARK_GREENS, 0.6),
             Plant("rock", 2.5, 5.5, 25.0, (0.4, 0.9), ((0.9, 0.95, 0.88),), 0.7),
         ),
         treelines=(
-            Treeline("conifer", 44.0, 13.0, 0.94, (0.72, 0.80, 0.76)),
-            Treeline("conifer", 80.0, 20.0, 0.8, (0.80, 0.88, 0.90)),
+            Treeline("conifer", 27.0, 12.0, 0.93, (0.66, 0.76, 0.72)),
+            Treeline("conifer", 62.0, 18.0, 0.9, (0.78, 0.88, 0.90)),
         ),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
     Theme(
         name="village",
         ground="grass",
-        verge="grass",
         ground_tint=((0.95, 1.0, 0.90), (1.0, 1.0, 0.92)),
         verge_tint=(0.95, 0.90, 0.80),
         field_tints=((1.0, 0.94, 0.66), (0.84, 0.98, 0.78), (0.95, 1.0, 0.85)),
         hill_height=6.0,
         hill_size=260.0,
         plants=(
-            Plant("deciduous", 8.0, 7.5, 70.0, (0.6, 1.1), _GREENS, 0.4),
-            Plant("birch", 2.5, 7.0, 50.0, (0.7, 1.0), _GREENS, 0.3),
-            Plant("bush", 16.0, 5.0, 30.0, (0.6, 1.3), (*_GREENS, (1.3, 0.9, 1.1)), 0.4),
-            Plant("hay_bale", 0.7, 30.0, 110.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.9),
+            Plant("deciduous", 14.0, 7.5, 50.0, (0.6, 1.1), _GREENS, 0.6),
+            Plant("birch", 5.0, 7.0, 40.0, (0.7, 1.0), _GREENS, 0.5),
+            Plant("bush", 18.0, 5.0, 25.0, (0.6, 1.3), (*_GREENS, (1.3, 0.9, 1.1)), 0.5),
+            Plant("hay_bale", 1.5, 30.0, 70.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.9),
         ),
-        treelines=(Treeline("deciduous", 110.0, 10.0, 0.5, (0.85, 0.95, 0.80)),),
+        treelines=(Treeline("deciduous", 85.0, 11.0, 0.6, (0.85, 0.95, 0.80)),),
         buildings=Buildings(
             ("house", "house_wide", "house", "house_tall", "house", "barn", "church"), 22.0, (5.0, 9.0), 0.85, 260.0,
             _WALLS,
         ),
-        roadside=Roadside(lamps=45.0, fences=0.35),
+        roadside=Roadside(lamps=45.0, fences=0.3, alley=Plant("deciduous", 0.2, 6.0, 12.0, (0.6, 0.8), _GREENS)),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
     Theme(
         name="autumn",
         ground="leaf_litter",
-        verge="leaf_litter",
         ground_tint=((1.0, 0.97, 0.90), (0.86, 0.90, 0.74)),
         verge_tint=(0.98, 0.92, 0.80),
         hill_height=14.0,
         hill_size=230.0,
         rise=0.03,
         plants=(
-            Plant("deciduous", 38.0, 7.5, 46.0, (0.75, 1.4), _AUTUMN_LEAVES, 0.5),
-            Plant("birch", 12.0, 6.5, 34.0, (0.8, 1.25), ((1.55, 1.15, 0.6), (1.5, 1.25, 0.7)), 0.6),
-            Plant("conifer", 5.0, 9.0, 46.0, (0.8, 1.3), _DARK_GREENS, 0.7),
-            Plant("bush", 16.0, 5.0, 22.0, (0.6, 1.2), _AUTUMN_LEAVES, 0.5),
+            Plant("deciduous", 85.0, 7.0, 27.0, (0.75, 1.4), _AUTUMN_LEAVES, 0.5),
+            Plant("birch", 22.0, 6.0, 24.0, (0.8, 1.25), ((1.55, 1.15, 0.6), (1.5, 1.25, 0.7)), 0.6),
+            Plant("conifer", 9.0, 9.0, 27.0, (0.8, 1.3), _DARK_GREENS, 0.7),
+            Plant("bush", 24.0, 5.0, 16.0, (0.6, 1.2), _AUTUMN_LEAVES, 0.5),
             Plant("rock", 1.5, 5.5, 25.0, (0.4, 0.9), ((0.95, 0.92, 0.88),), 0.7),
         ),
         treelines=(
-            Treeline("deciduous", 47.0, 11.0, 0.92, (1.25, 0.66, 0.42)),
-            Treeline("deciduous", 90.0, 16.0, 0.7, (1.10, 0.72, 0.50)),
+            Treeline("deciduous", 29.0, 10.0, 0.92, (1.25, 0.66, 0.42)),
+            Treeline("deciduous", 65.0, 15.0, 0.85, (1.10, 0.72, 0.50)),
         ),
         skies=(_AUTUMN,),
     ),
     Theme(
         name="alpine",
         ground="grass",
-        verge="gravel",
         ground_tint=((0.82, 0.94, 0.80), (0.96, 0.98, 0.84)),
         verge_tint=(0.86, 0.86, 0.86),
-        hill_height=26.0,
+        hill_height=34.0,
         hill_size=170.0,
-        rock_slope=0.62,
-        rise=0.30,
+        rock_slope=0.66,
+        rise=0.40,
         plants=(
-            Plant("conifer", 20.0, 7.0, 150.0, (0.6, 1.25), _DARK_GREENS, 0.95),
-            Plant("rock", 9.0, 5.5, 90.0, (0.5, 1.7), ((0.95, 0.96, 1.0),), 0.5),
-            Plant("bush", 8.0, 5.5, 40.0, (0.4, 0.8), _DARK_GREENS, 0.6),
+            Plant("conifer", 30.0, 7.0, 110.0, (0.6, 1.25), _DARK_GREENS, 1.0),
+            Plant("rock", 12.0, 5.5, 50.0, (0.5, 1.7), ((0.95, 0.96, 1.0),), 0.7),
+            Plant("bush", 10.0, 5.5, 25.0, (0.4, 0.8), _DARK_GREENS, 0.6),
         ),
         buildings=Buildings(("barn", "house_wide"), 80.0, (12.0, 35.0), 0.25, 400.0, _LOGS),
         roadside=Roadside(rails=True),
@@ -287,24 +284,22 @@ _THEMES = (
     Theme(
         name="desert",
         ground="sand",
-        verge="sand",
         ground_tint=((1.0, 0.96, 0.90), (0.96, 0.84, 0.70)),
         verge_tint=(0.90, 0.80, 0.68),
         hill_height=8.0,
         hill_size=200.0,
         rock_slope=0.30,
         plants=(
-            Plant("cactus", 9.0, 6.0, 130.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (0.9, 0.95, 0.85)), 0.5),
-            Plant("bush", 26.0, 5.0, 80.0, (0.3, 0.7), ((1.35, 1.02, 0.95), (1.2, 0.95, 0.8)), 0.5),
-            Plant("rock", 10.0, 5.5, 110.0, (0.4, 2.4), ((1.0, 0.78, 0.62), (1.0, 0.85, 0.72)), 0.8),
-            Plant("grass", 30.0, 3.0, 14.0, (0.5, 1.0), ((1.4, 1.1, 0.9),), 0.5),
+            Plant("cactus", 12.0, 6.0, 80.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (0.9, 0.95, 0.85)), 0.6),
+            Plant("bush", 30.0, 5.0, 40.0, (0.3, 0.7), ((1.35, 1.02, 0.95), (1.2, 0.95, 0.8)), 0.5),
+            Plant("rock", 12.0, 5.5, 70.0, (0.4, 2.4), ((1.0, 0.78, 0.62), (1.0, 0.85, 0.72)), 0.8),
+            Plant("grass", 30.0, 3.0, 12.0, (0.5, 1.0), ((1.4, 1.1, 0.9),), 0.5),
         ),
         skies=(_DESERT,),
     ),
     Theme(
         name="town",
         ground="grass",
-        verge="paving",
         ground_tint=((0.86, 0.92, 0.82), (0.92, 0.95, 0.86)),
         verge_tint=(0.92, 0.92, 0.92),
         hill_height=2.0,
@@ -317,7 +312,7 @@ _THEMES = (
         buildings=Buildings(
             ("building", "building", "building_tall", "house_tall", "building"), 21.0, (4.0, 6.5), 0.92, 0.0, _WALLS
         ),
-        roadside=Roadside(posts=0.0, lamps=32.0),
+        roadside=Roadside(posts=0.0, lamps=32.0, alley=Plant("deciduous", 0.5, 2.6, 13.0, (0.5, 0.65), _GREENS)),
         skies=(_CITY, _HAZY),
     ),
 )  # fmt: skip

@@ -20,10 +20,8 @@ from envs.render.labels import Label
 from envs.render.scene import Mesh
 from envs.road.geometry import Array
 
-WIDTH = 4.5
+WIDTH = 4.0
 """Metres from the asphalt's edge to where the land begins."""
-_BERM = 1.0
-"""Metres beside the asphalt that are nearly level."""
 _UNDER = 0.12
 """Metres that the strip reaches under the asphalt."""
 _DECK = Surface("concrete", (215, 213, 208), Label.BRIDGE)
@@ -34,9 +32,8 @@ def verge_meshes(shapes: Sequence[SectionShape], terrain: Terrain, paved: Distan
     """The strips on both sides of all roads, and the sides of bridges."""
     builder = MeshBuilder()
     inner, outer = np.array(theme.verge_tint), np.array(theme.ground_tint).mean(0)
-    share = np.array((0.0, 0.35, 1.0))[:, None]
-    tints = np.clip(255.0 * (inner * (1.0 - share) + outer * share), 0.0, 255.0).astype(np.uint8)
-    surface = Surface(theme.verge, (255, 255, 255), Label.TERRAIN)
+    tints = np.clip(255.0 * np.stack((inner, outer)), 0.0, 255.0).astype(np.uint8)
+    surface = Surface(theme.ground, (255, 255, 255), Label.TERRAIN)
     for shape in shapes:
         for side in (1, -1):
             grid = _strip(shape, side, terrain, paved, builder)
@@ -46,7 +43,7 @@ def verge_meshes(shapes: Sequence[SectionShape], terrain: Terrain, paved: Distan
 
 
 def _strip(shape: SectionShape, side: int, terrain: Terrain, paved: DistanceGrid, decks: MeshBuilder) -> Array | None:
-    """Lines (3, K, 3) of the strip from left to right; ``side`` 1 = left of the road. None where there is no room."""
+    """Lines (2, K, 3) of the strip from left to right; ``side`` 1 = left of the road. None where there is no room."""
     span = shape.span("paved")
     if span is None:
         return None
@@ -56,14 +53,11 @@ def _strip(shape: SectionShape, side: int, terrain: Terrain, paved: DistanceGrid
     if free.max() < 0.4:
         return None
     reach = np.minimum(WIDTH, free)
-    berm = np.minimum(_BERM, 0.5 * free)
     inner = shape.frame.points(edge - side * np.minimum(_UNDER, free), -0.03)
-    middle = shape.frame.points(edge + side * berm, -0.06)
     outer = shape.frame.points(edge + side * reach)
     ground = terrain.height(outer[:, 0], outer[:, 1])
-    outer[:, 2] = np.minimum(ground - 0.15, outer[:, 2] - 0.1)
-    lines = (outer, middle, inner) if side > 0 else (inner, middle, outer)
-    return np.stack(lines)
+    outer[:, 2] = np.minimum(ground - 0.2, outer[:, 2] - 0.1)
+    return np.stack((outer, inner) if side > 0 else (inner, outer))
 
 
 def _free(shape: SectionShape, edge: Array, side: int, paved: DistanceGrid) -> Array:
