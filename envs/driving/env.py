@@ -37,7 +37,7 @@ from scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from envs.driving.picture import RidePicture
-    from envs.driving.window import Window
+    from envs.render.window import Window
 
 STATE = (
     "cross_track_error", "heading_error", "speed", "yaw_rate", "steering_angle",
@@ -96,6 +96,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         self._mount = _camera_mount(self.scenario)
         self._picture: RidePicture | None = None
         self._window: Window | None = None
+        self._shown = 0.0
 
     # Gymnasium's four methods
 
@@ -183,10 +184,14 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         if self.render_mode == "rgb_array":
             return picture
         if self._window is None:
-            from envs.driving.window import Window
+            from envs.render.window import Window
 
-            self._window = Window("liquid-pilot", self.metadata["render_fps"])
+            self._window = Window("liquid-pilot", picture.shape[1], picture.shape[0])
         self._window.show(picture)
+        # People want to see it as fast as it would be, no faster.
+        due = self._shown + CONTROL_PERIOD
+        time.sleep(max(0.0, min(CONTROL_PERIOD, due - time.perf_counter())))
+        self._shown = time.perf_counter()
         return None
 
     def close(self) -> None:
