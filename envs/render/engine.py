@@ -8,6 +8,7 @@ No window, no X server, no ShowBase. What is handled here and why:
   buffer with depth after the colour was copied out; it is switched on only for frames that want depth.
 * A removed buffer keeps its pixels for ever, so buffers are never removed: all worlds of a process share one canvas
   per picture size.
+* Nodes of equal depth are drawn in a fixed order, and not by where their states happen to lie in memory.
 * The renderer is not thread safe: it draws wrong pixels silently. One process per worker; `engine` refuses a second
   thread.
 """
@@ -91,6 +92,10 @@ class Engine:
         self._pipe = selection.makePipe("TinyOffscreenGraphicsPipe", "p3tinydisplay")
         if self._pipe is None:
             raise RendererUnavailable(_why_no_pipe())
+        # By default nodes are drawn in the order of their states' addresses in memory, which decides between faces at
+        # the same depth: pictures would differ between runs. Near ones first is cheaper as well.
+        bins = core.CullBinManager.getGlobalPtr()
+        bins.setBinType(bins.findBin("opaque"), core.CullBinManager.BTFrontToBack)
         self._core = core
         self._engine = core.GraphicsEngine(self._pipe)
         self._gsg: Any = None

@@ -281,8 +281,8 @@ class Renderer:
 def _lens(width: int, height: int, fov: float, near: float, far: float) -> Any:
     """A pinhole whose pixels are exactly where the model says.
 
-    The software renderer maps the film to ``size - 0.5`` pixels, measured from the top left corner, and rounds down.
-    The film is therefore cut by half a pixel at the right and at the bottom: the floor of the ideal position remains.
+    The software renderer maps the film to ``size - 0.5`` pixels, counted from the bottom left corner, and rounds down.
+    The film is therefore cut by half a pixel at the right and at the top: the floor of the ideal position remains.
     """
     from panda3d import core
 
@@ -290,6 +290,6 @@ def _lens(width: int, height: int, fov: float, near: float, far: float) -> Any:
     pixel = 2 * math.tan(fov / 2) / width
     lens.setFocalLength(1.0)
     lens.setFilmSize(pixel * (width - 0.5), pixel * (height - 0.5))
-    lens.setFilmOffset(-0.25 * pixel, 0.25 * pixel)
+    lens.setFilmOffset(-0.25 * pixel, -0.25 * pixel)
     lens.setNearFar(near, far)
     return lens

@@ -13,6 +13,10 @@ What is worth knowing:
 * Coplanar faces flicker in any z-buffer, and most in this one. Paint lane markings into the road's texture
   (``texture`` as an array, with ``texture_labels`` so that the mask sees them too), or lay strips side by side without
   overlap; for small things on top of a surface (stop lines, arrows) set ``Mesh.lift``.
+* Where two meshes meet, let one reach a little below the other or share the vertices of the common edge: through the
+  cracks of unequal edges one sees ``Sky.ground``.
+* Of a texture the mipmap is chosen by the stretch along the picture's rows alone. On a road, let texels be long in the
+  driving direction (0.1 to 0.3 m) and fine across (2 to 5 cm): lines stay sharp, and the distance does not flicker.
 * Drawing costs about 60 ns per vertex in view, 3 us per piece, and 4 ns per pixel: keep meshes coarse where nothing is
   to be seen, and give small things a short ``reach``. The renderer cuts static meshes into square cells by itself.
 * Meshes with ``shade`` get the sun baked into their vertex colours from their own normals (share vertices for smooth
@@ -64,7 +68,8 @@ class Mesh:
         colours: (V, 3) or (3,) uint8; multiplies the texture, or is the colour where there is none.
         uv: (V, 2) float texture coordinates, u to the right and v up in the picture; needed with a texture.
         texture: a name of `TEXTURES`, an (H, W, 3 or 4) uint8 array (height and width powers of two up to 4096; row 0
-            is the top, v = 1; the 4th channel cuts holes where it is below 128), or None.
+            is the top, v = 1; the 4th channel cuts holes where it is below 128), or None. Textures repeat, and up to a
+            pixel beyond a face's edge is drawn: keep the uv of a cut-out a little inside 0..1.
         texture_labels: (H, W) uint8 labels of an array texture, e.g. `Label.ROAD_LINES` where a marking is painted.
         label: what the faces are.
         shade: bake sun and sky light into the colours by the vertex normals.

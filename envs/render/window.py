@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 
 from envs.render.errors import WindowUnavailable
 
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+
 
 class Window:
-    """A window of fixed content size; it may be enlarged, the picture grows with it.
+    """A window; when it is enlarged, the picture grows with it.
 
     Args:
         title: in the window's bar.
@@ -32,11 +35,17 @@ class Window:
             raise WindowUnavailable(
                 f"a window needs pygame, which cannot be imported ({error}); run: pip install 'liquid-pilot[human]'"
             ) from error
+        # SDL would fall back to a window that nobody sees.
+        if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _DISPLAYS):
+            raise WindowUnavailable(
+                "no window can be opened: neither DISPLAY nor WAYLAND_DISPLAY is set; "
+                "on a machine without a screen use render_mode='rgb_array'"
+            )
         self._pygame: Any = pygame
         self.size = (width, height)
         try:
             pygame.display.init()
-            self._surface = pygame.display.set_mode(self.size, pygame.RESIZABLE | pygame.SCALED)
+            pygame.display.set_mode(self.size, pygame.RESIZABLE)
         except pygame.error as error:
             pygame.display.quit()
             raise WindowUnavailable(
@@ -59,7 +68,9 @@ class Window:
             if event.type == pygame.QUIT:
                 self.close()
                 return
-        pygame.surfarray.blit_array(self._surface, picture.swapaxes(0, 1))
+        surface = pygame.surfarray.make_surface(picture.swapaxes(0, 1))
+        window = pygame.display.get_surface()
+        window.blit(pygame.transform.scale(surface, window.get_size()), (0, 0))
         pygame.display.flip()
 
     def close(self) -> None:
