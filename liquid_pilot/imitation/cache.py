@@ -11,7 +11,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,19 +97,10 @@ def open_frames(
 def road_of(info: DriveInfo) -> str:
     """What tells the road of a drive from other roads: two drives with the same answer must not be split.
 
-    The scenario's road, and for a family of generated roads the seed that picked one of them.
+    The digest of the map where the recorder has noted it, otherwise what the resolved scenario says of its road.
     """
-    road = info.scenario.get("road", info.scenario_name)
-    chosen = info.options.get("road") or (info.seed if _is_family(road) else None)
-    return json.dumps([road, chosen], sort_keys=True)
-
-
-def _is_family(road: object) -> bool:
-    """True for ``{generate: {seed: {first: ..., count: ...}}}``, where the episode's seed picks the road."""
-    if not isinstance(road, Mapping):
-        return False
-    generate = road.get("generate")
-    return isinstance(generate, Mapping) and isinstance(generate.get("seed"), Mapping)
+    known = info.options.get("map_sha256")
+    return str(known) if known else json.dumps(info.scenario.get("road", info.scenario_name), sort_keys=True)
 
 
 @dataclass(frozen=True)

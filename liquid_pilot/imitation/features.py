@@ -49,7 +49,7 @@ def compute_features(
     for first, end in material.training + material.validation:
         for start in range(first, end, _BLOCK):
             block = slice(start, min(start + _BLOCK, end))
-            clean[block] = encoder(torch.from_numpy(material.images[block])[None])[0]
+            clean[block] = encoder(torch.from_numpy(material.images[block].copy())[None])[0]
             progress(block.stop - block.start)
     noisy = torch.zeros(copies, len(clean), size)
     mirrored = torch.from_numpy(augmenter.mirrored("feature-mirror", 0, copies))
