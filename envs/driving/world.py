@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LEAST_AHEAD = 100.0
 """Metres that a random start leaves to drive when the scenario names no route length (at most half the road)."""
 
-NEAR, FAR = 0.3, 400.0
+NEAR, FAR = 0.3, 300.0
 """Clipping planes of every driving camera, m."""
 
 _OUTSIDE_FOV = math.radians(70.0)
