@@ -141,7 +141,9 @@ class Surroundings(_Part):
 
 
 class CameraSpec(_Part):
-    """The forward camera. The default is the paper's input size (Lechner et al. 2020): 200 x 78 RGB."""
+    """The forward camera. The default has the paper's input size (Lechner et al. 2020), 200 x 78 RGB, and stands on the
+    roof (1.3 m forward, 2.3 m up, as CARLA's imitation benchmarks mount theirs): at 78 rows a road 40 m away is 3.5
+    pixels below the horizon from 1.4 m and 5.8 from 2.3 m, and it is there that a curve must be seen in time."""
 
     width: int = Field(default=200, ge=8, le=4096)
     """Pixels."""
@@ -149,11 +151,11 @@ class CameraSpec(_Part):
     """Pixels."""
     fov_deg: float = Field(default=90.0, gt=5.0, lt=170.0)
     """Horizontal field of view in degrees."""
-    x_m: float = Field(default=1.0, ge=-20.0, le=20.0)
+    x_m: float = Field(default=1.3, ge=-20.0, le=20.0)
     """Metres in front of the car's reference point."""
-    z_m: float = Field(default=1.4, ge=0.1, le=50.0)
+    z_m: float = Field(default=2.3, ge=0.1, le=50.0)
     """Metres above the road."""
-    pitch_deg: float = Field(default=-5.0, ge=-90.0, le=90.0)
+    pitch_deg: float = Field(default=-8.0, ge=-90.0, le=90.0)
     """Degrees; negative looks down."""
 
 

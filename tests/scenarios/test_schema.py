@@ -77,7 +77,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "route": {},
         "start": {"position": "begin", "lateral_m": 0.0, "heading_deg": 0.0, "speed": "target"},
         "surroundings": {"theme": "meadow", "seed": 0},
-        "camera": {"width": 200, "height": 78, "fov_deg": 90.0, "x_m": 1.0, "z_m": 1.4, "pitch_deg": -5.0},
+        "camera": {"width": 200, "height": 78, "fov_deg": 90.0, "x_m": 1.3, "z_m": 2.3, "pitch_deg": -8.0},
         "limits": {"off_lane": 1.0},
         "split": "demo",
     }
