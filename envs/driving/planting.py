@@ -18,7 +18,7 @@ from liquid_pilot.randomness import generator
 
 _GROVE = 45.0
 """Metres from one grove to the next."""
-_STEP = 12.0
+_STEP = 16.0
 """Metres between two corners of a wall of trees."""
 
 
@@ -96,7 +96,7 @@ def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None
         steps = len(ring)
         height = line.height * rng.uniform(0.75, 1.2, steps)
         height[-1] = height[0]
-        gaps = np.repeat(rng.random(steps // 5 + 1), 5)[: steps - 1]
+        gaps = np.repeat(rng.random(steps // 4 + 1), 4)[: steps - 1]
         middle = 0.5 * (ring[1:] + ring[:-1])
         there = (gaps < line.share) & (site.paved(middle[:, 0], middle[:, 1]) > 0.6 * line.distance)
         # Where the wall ends it runs out in low bushes, not in an upright edge.
@@ -115,10 +115,13 @@ def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None
         return None
     tones = np.concatenate([np.repeat((0.62, 1.0), len(ring)) for ring in points])[:, None]
     tones = tones * rng.uniform(0.88, 1.08, (len(tones), 1))
+    # The foot of each corner has the tint of its top.
+    tints = [np.tile(rng.integers(0, len(line.tints), len(ring)), 2) for ring in points]
+    tones = tones * np.array(line.tints)[np.concatenate(tints)]
     return Mesh(
         vertices=np.concatenate(vertices),
         triangles=corners,
-        colours=to_bytes(np.clip(tones * np.array(line.tint) * _LEAVES[line.picture], 0.0, 1.0)),
+        colours=to_bytes(np.clip(tones * _LEAVES[line.picture], 0.0, 1.0)),
         uv=np.concatenate(uv),
         texture=tree_row(line.picture),
         label=Label.VEGETATION,

@@ -30,10 +30,9 @@ CELL = 10.0
 """Metres between two nodes."""
 _BLOCK = 2
 """Away from the roads 2 x 2 cells are drawn as one block."""
-_FINE = 24.0
-"""Metres from a road up to which every cell is drawn."""
-REACH = 270.0
-"""Metres of land beside the roads."""
+_FINE = 11.0
+"""Metres from a road up to which every cell is drawn. More than the way from any point of a cell to its nearest node,
+so that a block never contains a point of a road."""
 DEPTH = 0.25
 """Metres that the ground stays below every paved surface."""
 _SCALES = (20.0, 60.0, 180.0, 540.0)
@@ -85,8 +84,8 @@ class Terrain:
 
 
 def build_terrain(shapes: Sequence[SectionShape], theme: Theme, seed: int) -> Terrain:
-    """The land around the lanes ``shapes``, at least `REACH` metres wide."""
-    area = bounds(shapes).grown(REACH + CELL)
+    """The land around the lanes ``shapes``, as far as the theme's ``reach``."""
+    area = bounds(shapes).grown(theme.reach + CELL)
     columns, rows = (int(size / CELL) + 2 for size in area.size)
     x = area.low[0] + CELL * np.arange(columns)
     y = area.low[1] + CELL * np.arange(rows)
@@ -177,7 +176,7 @@ def _hills(theme: Theme, seed: int, distance: Array, area: Bounds) -> Array:
     valley = theme.rise * np.maximum(distance - 18.0, 0.0) * (0.35 + 1.3 * waves(3.0 * theme.hill_size, 2))
     bumps = (waves(35.0, 1) - 0.5) * min(1.6, 0.12 * theme.hill_height)
     # The land sinks before it ends, so that its ragged edge hides behind the last crest.
-    end = (10.0 + 0.5 * theme.hill_height + 80.0 * theme.rise) * smoothstep(0.72 * REACH, REACH, distance)
+    end = (10.0 + 0.5 * theme.hill_height + 80.0 * theme.rise) * smoothstep(0.72 * theme.reach, theme.reach, distance)
     return np.asarray(
         rolling * smoothstep(12.0, 170.0, distance) + valley + bumps * smoothstep(10.0, 40.0, distance) - end
     )
@@ -191,7 +190,7 @@ def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
     grid_x, grid_y = np.meshgrid(x, y)
     vertices = np.stack((grid_x, grid_y, terrain.heights), -1).reshape(-1, 3)
     colours = _colours(terrain, theme, seed, grid_x, grid_y)
-    triangles = _triangles(terrain.distance)
+    triangles = _triangles(terrain.distance, theme.reach)
     slope = _steepness(vertices, triangles)
     steep = slope > theme.rock_slope
     meshes = []
@@ -214,7 +213,7 @@ def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
     return meshes
 
 
-def _triangles(distance: Array) -> NDArray[np.int64]:
+def _triangles(distance: Array, reach: float) -> NDArray[np.int64]:
     """The triangles (T, 3) of the grid: two for each cell near the roads, two for each block elsewhere.
 
     A block beside a fine one is a fan around its middle node that uses the fine one's nodes on their common edge:
@@ -225,7 +224,7 @@ def _triangles(distance: Array) -> NDArray[np.int64]:
     covered = np.zeros((rows - 1, columns - 1), dtype=bool)
     within = np.repeat(np.repeat(coarse, _BLOCK, axis=0), _BLOCK, axis=1)
     covered[: within.shape[0], : within.shape[1]] = within
-    near = np.minimum(distance[:-1, :-1], distance[1:, 1:]) < REACH
+    near = np.minimum(distance[:-1, :-1], distance[1:, 1:]) < reach
     row, column = np.nonzero(~covered & near)
     cell = row * columns + column
     found = [(cell, cell + 1, cell + columns + 1), (cell, cell + columns + 1, cell + columns)]

@@ -70,14 +70,14 @@ class Treeline:
         distance: metres from the nearest road.
         height: metres.
         share: part of it that is there, the rest are gaps.
-        tint: factor of its colours.
+        tints: factors of its colours, drawn anew every few metres.
     """
 
     picture: str
     distance: float
     height: float
     share: float
-    tint: Colour
+    tints: tuple[Colour, ...]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class Theme:
         hill_height: metres of the rolling hills away from the road.
         hill_size: metres of their wave length.
         rise: mean slope of the land away from the road: a valley when > 0.
+        reach: metres of land on both sides of the roads. Land that is hidden behind trees costs as much as any other.
         skies: looks of the sky; one is drawn for each world.
     """
 
@@ -130,6 +131,7 @@ class Theme:
     steep: str = "rock"
     rock_slope: float = 1.0
     rise: float = 0.0
+    reach: float = 200.0
     treelines: tuple[Treeline, ...] = ()
     buildings: Buildings | None = None
     roadside: Roadside = Roadside()
@@ -173,6 +175,9 @@ _DARK_GREENS: tuple[Colour, ...] = ((0.95, 0.95, 0.95), (0.80, 0.88, 0.85), (1.0
 _AUTUMN_LEAVES: tuple[Colour, ...] = (
     (1.95, 0.88, 0.55), (2.05, 1.12, 0.55), (1.70, 0.60, 0.50), (1.95, 1.30, 0.60), (1.35, 1.00, 0.60),
 )  # fmt: skip
+_AUTUMN_WALL: tuple[Colour, ...] = (
+    (1.45, 0.72, 0.40), (1.30, 0.48, 0.36), (1.48, 0.95, 0.42), (1.05, 0.78, 0.46), (1.35, 0.62, 0.36),
+)  # fmt: skip
 _WALLS: tuple[Colour, ...] = (
     (1.0, 1.0, 1.0), (1.0, 0.95, 0.86), (0.95, 0.90, 0.84), (0.92, 0.95, 1.0), (1.0, 0.88, 0.80),
 )  # fmt: skip
@@ -188,13 +193,16 @@ _THEMES = (
         hill_height=9.0,
         hill_size=260.0,
         plants=(
-            Plant("deciduous", 13.0, 8.0, 75.0, (0.75, 1.3), _GREENS, 0.95),
-            Plant("birch", 6.0, 7.0, 50.0, (0.8, 1.2), _GREENS, 0.9),
-            Plant("bush", 14.0, 5.5, 32.0, (0.7, 1.5), _GREENS, 0.8),
+            Plant("deciduous", 16.0, 8.0, 46.0, (0.75, 1.3), _GREENS, 0.95),
+            Plant("birch", 7.0, 7.0, 42.0, (0.8, 1.2), _GREENS, 0.9),
+            Plant("bush", 15.0, 5.5, 28.0, (0.7, 1.5), _GREENS, 0.8),
             Plant("grass", 40.0, 3.0, 12.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (1.2, 1.08, 0.8)), 0.5),
-            Plant("hay_bale", 3.0, 14.0, 60.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.95),
+            Plant("hay_bale", 4.0, 14.0, 46.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.95),
         ),
-        treelines=(Treeline("deciduous", 95.0, 11.0, 0.6, (0.88, 0.95, 0.85)),),
+        treelines=(
+            Treeline("deciduous", 66.0, 10.0, 0.35, ((0.92, 0.98, 0.86),)),
+            Treeline("deciduous", 120.0, 13.0, 0.7, ((0.88, 0.95, 0.88),)),
+        ),
         buildings=Buildings(("house_wide", "barn", "house"), 55.0, (10.0, 30.0), 0.35, 500.0, _WALLS),
         roadside=Roadside(fences=0.2, alley=Plant("deciduous", 0.2, 6.5, 14.0, (0.8, 1.1), _GREENS)),
         skies=(_SUMMER, _HAZY, _MORNING),
@@ -207,16 +215,17 @@ _THEMES = (
         hill_height=12.0,
         hill_size=240.0,
         rise=0.03,
+        reach=100.0,
         plants=(
-            Plant("conifer", 135.0, 6.0, 25.0, (0.7, 1.5), _DARK_GREENS, 0.5),
-            Plant("birch", 14.0, 5.5, 18.0, (0.8, 1.2), _GREENS, 0.6),
-            Plant("deciduous", 14.0, 7.5, 25.0, (0.8, 1.3), _DARK_GREENS, 0.6),
+            Plant("conifer", 55.0, 6.0, 22.0, (0.7, 1.5), _DARK_GREENS, 0.5),
+            Plant("birch", 8.0, 5.5, 18.0, (0.8, 1.2), _GREENS, 0.6),
+            Plant("deciduous", 7.0, 7.5, 22.0, (0.8, 1.3), _DARK_GREENS, 0.6),
             Plant("bush", 30.0, 5.0, 14.0, (0.6, 1.3), _DARK_GREENS, 0.6),
             Plant("rock", 2.5, 5.5, 25.0, (0.4, 0.9), ((0.9, 0.95, 0.88),), 0.7),
         ),
         treelines=(
-            Treeline("conifer", 27.0, 12.0, 0.93, (0.66, 0.76, 0.72)),
-            Treeline("conifer", 62.0, 18.0, 0.9, (0.78, 0.88, 0.90)),
+            Treeline("conifer", 24.0, 11.5, 0.93, ((0.70, 0.80, 0.75),)),
+            Treeline("conifer", 52.0, 17.0, 0.9, ((0.78, 0.88, 0.90),)),
         ),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
@@ -229,12 +238,12 @@ _THEMES = (
         hill_height=6.0,
         hill_size=260.0,
         plants=(
-            Plant("deciduous", 14.0, 7.5, 50.0, (0.6, 1.1), _GREENS, 0.6),
+            Plant("deciduous", 14.0, 7.5, 42.0, (0.6, 1.1), _GREENS, 0.6),
             Plant("birch", 5.0, 7.0, 40.0, (0.7, 1.0), _GREENS, 0.5),
             Plant("bush", 18.0, 5.0, 25.0, (0.6, 1.3), (*_GREENS, (1.3, 0.9, 1.1)), 0.5),
-            Plant("hay_bale", 1.5, 30.0, 70.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.9),
+            Plant("hay_bale", 1.5, 25.0, 46.0, (0.9, 1.1), ((1.0, 1.0, 1.0),), 0.9),
         ),
-        treelines=(Treeline("deciduous", 85.0, 11.0, 0.6, (0.85, 0.95, 0.80)),),
+        treelines=(Treeline("deciduous", 80.0, 11.0, 0.6, ((0.85, 0.95, 0.80),)),),
         buildings=Buildings(
             ("house", "house_wide", "house", "house_tall", "house", "barn", "church"), 22.0, (5.0, 9.0), 0.85, 260.0,
             _WALLS,
@@ -250,16 +259,17 @@ _THEMES = (
         hill_height=14.0,
         hill_size=230.0,
         rise=0.03,
+        reach=100.0,
         plants=(
-            Plant("deciduous", 85.0, 7.0, 27.0, (0.75, 1.4), _AUTUMN_LEAVES, 0.5),
-            Plant("birch", 22.0, 6.0, 24.0, (0.8, 1.25), ((1.55, 1.15, 0.6), (1.5, 1.25, 0.7)), 0.6),
-            Plant("conifer", 9.0, 9.0, 27.0, (0.8, 1.3), _DARK_GREENS, 0.7),
+            Plant("deciduous", 42.0, 7.0, 25.0, (0.75, 1.4), _AUTUMN_LEAVES, 0.5),
+            Plant("birch", 12.0, 6.0, 22.0, (0.8, 1.25), ((1.55, 1.15, 0.6), (1.5, 1.25, 0.7)), 0.6),
+            Plant("conifer", 5.0, 9.0, 25.0, (0.8, 1.3), _DARK_GREENS, 0.7),
             Plant("bush", 24.0, 5.0, 16.0, (0.6, 1.2), _AUTUMN_LEAVES, 0.5),
             Plant("rock", 1.5, 5.5, 25.0, (0.4, 0.9), ((0.95, 0.92, 0.88),), 0.7),
         ),
         treelines=(
-            Treeline("deciduous", 29.0, 10.0, 0.92, (1.25, 0.66, 0.42)),
-            Treeline("deciduous", 65.0, 15.0, 0.85, (1.10, 0.72, 0.50)),
+            Treeline("deciduous", 26.0, 10.0, 0.92, _AUTUMN_WALL),
+            Treeline("deciduous", 54.0, 15.0, 0.85, _AUTUMN_WALL),
         ),
         skies=(_AUTUMN,),
     ),
@@ -272,9 +282,10 @@ _THEMES = (
         hill_size=170.0,
         rock_slope=0.66,
         rise=0.40,
+        reach=260.0,
         plants=(
-            Plant("conifer", 30.0, 7.0, 110.0, (0.6, 1.25), _DARK_GREENS, 1.0),
-            Plant("rock", 12.0, 5.5, 50.0, (0.5, 1.7), ((0.95, 0.96, 1.0),), 0.7),
+            Plant("conifer", 32.0, 7.0, 75.0, (0.6, 1.25), _DARK_GREENS, 1.0),
+            Plant("rock", 12.0, 5.5, 36.0, (0.5, 1.7), ((0.95, 0.96, 1.0),), 0.7),
             Plant("bush", 10.0, 5.5, 25.0, (0.4, 0.8), _DARK_GREENS, 0.6),
         ),
         buildings=Buildings(("barn", "house_wide"), 80.0, (12.0, 35.0), 0.25, 400.0, _LOGS),
@@ -290,9 +301,9 @@ _THEMES = (
         hill_size=200.0,
         rock_slope=0.30,
         plants=(
-            Plant("cactus", 12.0, 6.0, 80.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (0.9, 0.95, 0.85)), 0.6),
-            Plant("bush", 30.0, 5.0, 40.0, (0.3, 0.7), ((1.35, 1.02, 0.95), (1.2, 0.95, 0.8)), 0.5),
-            Plant("rock", 12.0, 5.5, 70.0, (0.4, 2.4), ((1.0, 0.78, 0.62), (1.0, 0.85, 0.72)), 0.8),
+            Plant("cactus", 14.0, 6.0, 50.0, (0.6, 1.3), ((1.0, 1.0, 1.0), (0.9, 0.95, 0.85)), 0.6),
+            Plant("bush", 30.0, 5.0, 32.0, (0.3, 0.7), ((1.35, 1.02, 0.95), (1.2, 0.95, 0.8)), 0.5),
+            Plant("rock", 12.0, 5.5, 46.0, (0.4, 2.4), ((1.0, 0.78, 0.62), (1.0, 0.85, 0.72)), 0.8),
             Plant("grass", 30.0, 3.0, 12.0, (0.5, 1.0), ((1.4, 1.1, 0.9),), 0.5),
         ),
         skies=(_DESERT,),
@@ -308,7 +319,7 @@ _THEMES = (
             Plant("deciduous", 10.0, 6.0, 45.0, (0.55, 0.9), _GREENS, 0.3),
             Plant("bush", 10.0, 5.0, 25.0, (0.5, 1.0), _GREENS, 0.4),
         ),
-        treelines=(Treeline("deciduous", 120.0, 10.0, 0.5, (0.85, 0.92, 0.85)),),
+        treelines=(Treeline("deciduous", 120.0, 10.0, 0.5, ((0.85, 0.92, 0.85),)),),
         buildings=Buildings(
             ("building", "building", "building_tall", "house_tall", "building"), 21.0, (4.0, 6.5), 0.92, 0.0, _WALLS
         ),
