@@ -53,6 +53,7 @@ def _fill(group: list[SectionShape], outlines: list[Array], builder: MeshBuilder
         count = len(ring)
         around = np.arange(count)
         fan = np.stack((np.zeros(count, dtype=np.int64), 1 + around, 1 + (around + 1) % count), -1)
-        side = np.cross(filled[fan[:, 1], :2] - filled[0, :2], filled[fan[:, 2], :2] - filled[0, :2])
+        first, second = filled[fan[:, 1], :2] - filled[0, :2], filled[fan[:, 2], :2] - filled[0, :2]
+        side = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
         fan[side < 0] = fan[side < 0][:, ::-1]
         builder.add_triangles(asphalt, filled, fan)

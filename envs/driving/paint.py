@@ -35,7 +35,7 @@ _COLUMNS = 16
 """Pixels across a strip."""
 _ROW = 0.1
 """Metres along the road that a pixel covers at most, for all but the longest dashes."""
-_MOST_ROWS = 1024
+_FEWEST_ROWS, _MOST_ROWS = 64, 1024
 _SOLID_PERIOD = 4.0
 """Metres after which the picture of a map without broken lines repeats."""
 
@@ -126,8 +126,7 @@ def _pattern(colour: str, line: MarkLine) -> _Pattern:
 def _picture(period: float, patterns: Sequence[_Pattern], slots: int) -> Painted:
     """Strips side by side; rows go along the road, the first dash of each begins at v = 0 (the lowest row)."""
     rng = generator(0, "paint")
-    rows = 1 << max(4, int(np.ceil(np.log2(period / _ROW))))
-    rows = min(rows, _MOST_ROWS)
+    rows = min(max(_FEWEST_ROWS, 1 << int(np.ceil(np.log2(period / _ROW)))), _MOST_ROWS)
     shape = rows, slots * _COLUMNS
     asphalt = texture("asphalt").reshape(-1, 3)
     pixels = asphalt[rng.integers(0, len(asphalt), shape)]
