@@ -19,12 +19,14 @@ from envs.render.props import prop
 from envs.render.scene import Instance, Mesh, Sky, check_mesh
 from envs.render.shading import baked, light
 
-MESH_CELL = 96.0
+MESH_CELL = 120.0
 """Side of the cells of terrain and roads, metres."""
-PROP_CELL = 40.0
+PROP_CELL = 48.0
 """Side of the cells of props, metres; smaller, because here a cell is also what changes its detail as a whole."""
-NEAR, MIDDLE = 62.0, 140.0
+NEAR, MIDDLE = 58.0, 140.0
 """Metres from the eye to a cell's middle up to which its props are drawn in full, and up to which small ones are."""
+SHADOWS = 100.0
+"""Metres from the eye to a cell's middle up to which shadows are drawn."""
 
 Cell = tuple[int, int]
 
@@ -190,7 +192,7 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
         _prop_piece(parts, _middle(cell, heights[cell]), *limits[band])
         for (cell, band), parts in sorted(bands.items(), key=lambda entry: entry[0])
     ]
-    dark = [_prop_piece(parts, _middle(cell, heights[cell]), 0.0, MIDDLE) for cell, parts in sorted(shadows.items())]
+    dark = [_prop_piece(parts, _middle(cell, heights[cell]), 0.0, SHADOWS) for cell, parts in sorted(shadows.items())]
     return pieces, dark
 
 

@@ -153,6 +153,34 @@ class Builder:
                 if rings[level + 1][1] > 0:
                     self._triangles.append((a, b + 1, b))
 
+    def skirt(
+        self,
+        bottom: float,
+        top: float,
+        radius: float,
+        sides: int,
+        where: str,
+        colours: tuple[Colour, Colour],
+        turn: float,
+        rise: float,
+    ) -> None:
+        """A tier of a conifer: an open cone, ``colours`` below and above, lit as if its boughs rose by ``rise``."""
+        area, first = patch(where), len(self._vertices)
+        flat = math.sqrt(1 - rise * rise)
+        for side in range(sides + 1):
+            angle = turn + 2 * math.pi * side / sides
+            c, s = math.cos(angle), math.sin(angle)
+            for level, (height, reach) in enumerate(((bottom, radius), (top, 0.06 * radius))):
+                self._vertices.append((reach * c, reach * s, height))
+                self._normals.append((flat * c, flat * s, rise))
+                self._colours.append(colours[level])
+                self._tinted.append(1.0)
+                self._uv.append(area.at(side / sides, float(level)))
+                self._labels.append(label(where))
+        for side in range(sides):
+            a = first + 2 * side
+            self._triangles += [(a, a + 2, a + 3), (a, a + 3, a + 1)]
+
     def build(self) -> Model:
         """The finished model."""
         return Model(

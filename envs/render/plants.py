@@ -70,51 +70,42 @@ def _crown(b: Builder, name: str, centre: Point, radii: Point, leaf: Colour, clu
         # Darker below and inside: what the sun's cosine alone does not give.
         shade = 0.88 + 0.14 * nz + 0.40 * (reach - 0.63)
         colour = (leaf[0] * shade, leaf[1] * shade, leaf[2] * shade)
-        b.face(corners, "leaves", colour, normals=normals, tinted=1.0, both_sides=True)
+        # Seen from outside only: those of the far side of the crown are hidden anyway.
+        b.face(corners, "leaves", colour, normals=normals, tinted=1.0)
 
 
 def deciduous(variant: int) -> tuple[Model, Model]:
     """A broad-leaved tree, 8 m high: near and far."""
     b = Builder()
-    b.tube(((0.0, 0.30), (1.4, 0.20), (4.4, 0.12)), 5, "bark")
+    b.tube(((0.0, 0.28), (4.4, 0.12)), 5, "bark")
     for side, lean in ((1, 0.9), (-1, 1.1)):  # two boughs that show below the crown
         b.face(
             ((-0.07, 0, 2.2), (0.07, 0, 2.2), (0.07, side * lean, 4.2), (-0.07, side * lean, 4.2)),
             "bark", both_sides=True,
         )  # fmt: skip
-    _crown(b, f"deciduous-{variant}", (0.0, 0.0, 5.2), (3.2, 3.2, 2.7), LEAF, 24, 1.25)
+    _crown(b, f"deciduous-{variant}", (0.0, 0.0, 5.2), (3.2, 3.2, 2.7), LEAF, 22, 1.3)
     return b.build(), _cross((f"deciduous_{variant % 2}",), 8.0, 8.0, LEAF, trunk=0.22)
 
 
 def birch(variant: int) -> tuple[Model, Model]:
     """A slender tree with a white trunk, 9 m high: near and far."""
     b = Builder()
-    b.tube(((0.0, 0.16), (6.5, 0.07)), 5, "birch_bark")
-    _crown(b, f"birch-{variant}", (0.0, 0.0, 6.0), (1.9, 1.9, 3.0), BIRCH_LEAF, 18, 0.95)
+    b.tube(((0.0, 0.16), (6.5, 0.07)), 4, "birch_bark")
+    _crown(b, f"birch-{variant}", (0.0, 0.0, 6.0), (1.8, 1.8, 2.9), BIRCH_LEAF, 20, 1.15)
     return b.build(), _cross(("birch",), 4.5, 9.0, BIRCH_LEAF, trunk=0.30)
 
 
 def conifer(variant: int) -> tuple[Model, Model]:
     """A spruce, 11 m high: near and far."""
     b = Builder()
-    b.tube(((0.0, 0.24), (2.0, 0.18)), 5, "bark")
+    b.tube(((0.0, 0.24), (2.0, 0.18)), 4, "bark")
     rng = generator(0, f"conifer-{variant}")
     tiers = 6
     for tier in range(tiers):
         share = tier / tiers
         bottom, top = 1.1 + 9.0 * share, 1.1 + 9.0 * share + 3.2 - 1.5 * share
         radius = (2.5 * (1 - share) + 0.35) * (0.95 + 0.1 * rng.random())
-        turn, sides = rng.random() * 6, 6
-        for side in range(sides):
-            a0, a1 = turn + 2 * math.pi * side / sides, turn + 2 * math.pi * (side + 1) / sides
-            lit = [(math.cos(a) * 0.85, math.sin(a) * 0.85, 0.53) for a in (a0, a1)]
-            low = [(radius * math.cos(a), radius * math.sin(a), bottom) for a in (a0, a1)]
-            high = [(0.06 * radius * math.cos(a), 0.06 * radius * math.sin(a), top) for a in (a0, a1)]
-            b.face(
-                (low[0], low[1], high[1], high[0]), "needles", (NEEDLE, NEEDLE, _dark(NEEDLE), _dark(NEEDLE)),
-                uv=((side / 6, 0.0), (side / 6 + 1 / 6, 0.0), (side / 6 + 1 / 6, 1.0), (side / 6, 1.0)),
-                normals=(lit[0], lit[1], lit[1], lit[0]), tinted=1.0, both_sides=True,
-            )  # fmt: skip
+        b.skirt(bottom, top, radius, 6, "needles", (NEEDLE, _dark(NEEDLE)), rng.random() * 6, rise=0.53)
     return b.build(), _spire(2.8, 11.0)
 
 

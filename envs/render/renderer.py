@@ -29,7 +29,7 @@ from envs.render.errors import BadScene, RendererClosed
 from envs.render.geometry import SKY_COLOUR
 from envs.render.pose import Pose
 from envs.render.scene import Colour, Mesh, SceneDescription
-from envs.render.world import World
+from envs.render.world import SKY_DEPTH, World
 
 CHANNELS = frozenset({"rgb", "depth", "segmentation"})
 _MOST_CAMERAS = 15
@@ -157,7 +157,9 @@ class Camera:
     def _metres(self, raw: NDArray[np.uint32]) -> NDArray[np.float32]:
         raw = self._middle(raw)
         depth = np.full(raw.shape, np.inf, dtype=np.float32)
-        np.divide(np.float32(self._renderer.near * Z_SCALE), raw, out=depth, where=raw > 0, casting="same_kind")
+        np.divide(
+            np.float32(self._renderer.near * Z_SCALE), raw, out=depth, where=raw >= SKY_DEPTH, casting="same_kind"
+        )
         return depth
 
     def _middle(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -186,6 +188,8 @@ class Renderer:
     def __init__(self, scene: SceneDescription, near: float = 0.3, far: float = 400.0) -> None:
         if not 0 < near < far:
             raise BadScene(f"the near plane must lie before the far plane, got near={near} m, far={far} m")
+        if far > near * Z_SCALE / SKY_DEPTH / 2:
+            raise BadScene(f"far must be at most {Z_SCALE / SKY_DEPTH / 2:.0f} times near, got {far} m and {near} m")
         self.engine = engine()
         self.near, self.far = float(near), float(far)
         self.sky = scene.sky

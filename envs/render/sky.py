@@ -21,8 +21,8 @@ SECTORS = 6
 """Pieces of the dome around the horizon."""
 _SHAPE = (256, 1024)
 _RINGS = tuple(math.radians(d) for d in (-3.0, 0.0, 5.0, 14.0, 30.0, 55.0, 90.0))
-_LAYERS = ((1.0, 0.55, 11), (0.62, 0.22, 29))
-"""Hill ranges, far one first: height, share of haze, how jagged (lattice cells around)."""
+_LAYERS = ((0.62, 0.22, 29), (1.0, 0.55, 11))
+"""Hill ranges, near one first (where two lie, the first drawn stays): height, share of haze, lattice cells around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def hills(sky: Sky) -> list[Shell]:
         vertices: list[FloatArray] = []
         colours: list[NDArray[np.uint8]] = []
         for level, (top, tone, haze) in enumerate(ranges):
-            radius = 1.0 - 0.01 * level
+            radius = 1.0 + 0.01 * level
             for elevation, mist in ((np.full(len(parts), -0.055), 0.75), (top[parts], 0.0)):
                 vertices.append(_directions(azimuth, elevation) * radius)
                 tint = _mix(tuple(tone), _mix(sky.ground, sky.horizon, 0.35 + 0.3 * haze), mist)  # type: ignore[arg-type]

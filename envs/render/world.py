@@ -27,6 +27,8 @@ from envs.render.scene import Colour, SceneDescription
 BLOCK = 240.0
 """Side of the squares in which static pieces are culled together, metres."""
 SHADOW_LIFT = 4
+SKY_DEPTH = 64
+"""Values of the depth buffer below this are sky or hills."""
 EVERY = (1 << 30) - 1
 COLOUR_CAMERAS = (1 << 15) - 1
 LABEL_CAMERAS = EVERY & ~COLOUR_CAMERAS
@@ -214,8 +216,6 @@ class World:
         """Dome and hills under one node, which the renderer keeps at the eye."""
         core = self._core
         around = self.root.attachNewNode("sky")
-        around.setDepthTest(False)
-        around.setDepthWrite(False)
         picture = make_texture("sky", sky.picture(scene.sky))
         for order, (shells, label) in enumerate(((sky.dome(), Label.SKY), (sky.hills(scene.sky), Label.TERRAIN))):
             for shell in shells:
@@ -223,13 +223,15 @@ class World:
                 uv = None if shell.uv is None else shell.uv.astype(np.float32)
                 # Well inside the far plane: only the direction counts.
                 vertices = (shell.vertices * far * 0.5).astype(np.float32)
-                state = core.RenderState.makeEmpty()
+                # Drawn last and only where nothing is: one depth for all of it, beyond everything, the hills nearer.
+                depth = 1.0 - SKY_DEPTH / 4 * (1 + order) * 2.0**-20
+                state = core.RenderState.make(core.DepthOffsetAttrib.make(0, depth, depth))
                 if uv is not None:
                     state = state.addAttrib(core.TextureAttrib.make(picture))
                 node = core.GeomNode("")
                 node.addGeom(make_geom(vertices, shell.triangles, colours, uv), state)
                 node.setTag("label", self._flat_tag(label))
-                around.attachNewNode(node).setBin("background", order)
+                around.attachNewNode(node).setBin("fixed", 1 - order)
         return around
 
 

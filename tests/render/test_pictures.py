@@ -217,6 +217,24 @@ def test_senseless_cameras_are_refused(make_renderer, arguments, words):
 def test_senseless_planes_are_refused():
     with pytest.raises(BadScene, match="near plane"):
         Renderer(SceneDescription(), near=5.0, far=2.0)
+    with pytest.raises(BadScene, match="8192 times near"):
+        Renderer(SceneDescription(), near=0.1, far=2000.0)
+
+
+def test_sky_and_hills_have_no_depth_and_hide_nothing(make_renderer):
+    """Both are drawn behind everything, up to the far plane, and their labels follow the hills' outline."""
+    wall = quad(((390, 60, 0), (390, -60, 0), (390, -60, 90), (390, 60, 90)), Label.WALLS)
+    camera = make_renderer(SceneDescription([wall])).camera(200, 150, RIGHT_ANGLE, {"rgb", "depth", "segmentation"})
+    frame = camera.render(Pose.from_angles(0, 0, 1.4, 0.6))
+    seen = frame.segmentation == Label.WALLS
+    assert seen.sum() > 200
+    assert (np.isfinite(frame.depth) == seen).all()
+    np.testing.assert_allclose(frame.depth[seen], frame.depth[seen].mean(), rtol=0.2)
+    labels = frame.segmentation[:75]
+    assert {Label.SKY, Label.TERRAIN} <= set(np.unique(labels))
+    hills = frame.rgb[:75][labels == Label.TERRAIN].mean(axis=0)
+    sky = frame.rgb[60:75][labels[60:75] == Label.SKY].mean(axis=0)
+    assert hills[2] < 0.8 * sky[2]
 
 
 def test_after_close_nothing_is_drawn():
