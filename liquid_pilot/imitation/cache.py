@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_pilot.drives import DriveInfo, read_drive, read_infos
+from liquid_pilot.drives import DriveInfo, read_drive
 from liquid_pilot.files import TEMPORARY_SUFFIX, whole_file
 from liquid_pilot.imitation.errors import DrivesDoNotFit, NoSpaceForFrames
 
@@ -36,8 +36,7 @@ class Frames:
 
     images: (N, H, W, 3) uint8, memory-mapped; measured: (N, K) float32, what is fed in beside the picture; elapsed:
     (N,) float32, s since the frame before; action: (N, A) float32 labels; truth: (N, Q) float32 privileged values;
-    first: (D + 1,) index of each drive's first frame; drives: file names; roads: (D,) the road of each drive; key:
-    digest of the drives.
+    first: (D + 1,) index of each drive's first frame; key: digest of the drives.
     """
 
     images: NDArray[np.uint8]
@@ -48,8 +47,6 @@ class Frames:
     first: NDArray[np.int64]
     action_names: tuple[str, ...]
     truth_names: tuple[str, ...]
-    drives: tuple[str, ...]
-    roads: tuple[str, ...]
     key: str
 
     def __len__(self) -> int:
@@ -62,6 +59,7 @@ class Frames:
 
 def open_frames(
     drives: Sequence[Path],
+    infos: Sequence[DriveInfo],
     folder: Path,
     measured: Sequence[str],
     truth: Sequence[str],
@@ -69,11 +67,11 @@ def open_frames(
 ) -> Frames:
     """The frames of these drives, from the cache in ``folder`` or decoded into it now.
 
-    measured: keys of the observation, each of which every drive must hold; truth: names of privileged values, of which
-    those are taken that every drive holds. progress(frames done, all) is called after each drive.
-    Raises `MixedDrives` or `BrokenDrive` (liquid_pilot.drives), `DrivesDoNotFit` and `NoSpaceForFrames`.
+    infos: the drives' headers, from `read_infos`, which makes sure that they fit together; measured: keys of the
+    observation, each of which every drive must hold; truth: names of privileged values, of which those are taken that
+    every drive holds. progress(frames done, all) is called after each drive.
+    Raises `BrokenDrive` (liquid_pilot.drives), `DrivesDoNotFit` and `NoSpaceForFrames`.
     """
-    infos = read_infos(drives)
     wanted = _Wanted(tuple(measured), tuple(truth))
     key = _key(drives, wanted)
     index = folder / f"frames-{key}.npz"
@@ -87,8 +85,6 @@ def open_frames(
         images=np.load(folder / f"frames-{key}.npy", mmap_mode="r", allow_pickle=False),
         action_names=infos[0].action_names,
         truth_names=tuple(names),
-        drives=tuple(path.name for path in drives),
-        roads=tuple(road_of(info) for info in infos),
         key=key,
         **arrays,
     )

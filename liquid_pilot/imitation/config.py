@@ -149,7 +149,16 @@ class TrainConfig(_Recipe):
     actions: dict[str, ActionRecipe] = Field(default_factory=lambda: dict(DRIVING_ACTIONS))
     """By action name; the network's actions are looked up here."""
     augmentation: Augmentation = Augmentation()
-    truth: tuple[str, ...] = ("cross_track_error", "heading_error", "curvature")
+    truth: tuple[str, ...] = (
+        "cross_track_error",
+        "heading_error",
+        "curvature",
+        "curvature_10",
+        "curvature_20",
+        "curvature_30",
+        "curvature_40",
+        "curvature_50",
+    )
     """Privileged values that the auxiliary readouts learn too, as far as the drives hold them (standardised). They make
     the head look at the lane; the network itself never sees them."""
     truth_weight: float = Field(default=0.3, ge=0)
@@ -175,7 +184,7 @@ class TrainConfig(_Recipe):
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of the head's convolutions; auto: bfloat16 where the processor has instructions for it."""
     threads: int = Field(default=2, ge=1)
-    """Of torch. Another number may round sums otherwise, so it belongs to what makes a run repeatable."""
+    """How many cores the head uses. It changes the time, not the result."""
 
     def steps(self, stage: Stage, frames: int) -> int:
         """Number of optimiser steps of a stage with so many training frames."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from liquid_pilot.imitation.cache import Frames
-from liquid_pilot.imitation.config import TrainConfig
+from liquid_pilot.drives import DriveInfo
+from liquid_pilot.imitation.cache import Frames, road_of
+from liquid_pilot.imitation.config import PerceptionStage, TrainConfig
 from liquid_pilot.imitation.errors import DrivesDoNotFit, TooFewDrives
 from liquid_pilot.imitation.sampler import Index, frame_interest
 from liquid_pilot.imitation.split import Split, split_drives
@@ -99,15 +101,9 @@ class Material:
         return windows[np.linspace(0, len(windows) - 1, wanted).round().astype(np.int64)]
 
 
-def prepare(frames: Frames, config: TrainConfig) -> Material:
-    """Choose columns, scale labels and split the drives.
-
-    Raises `DrivesDoNotFit` where pictures or actions are not those of the network, `TooFewDrives`.
-    """
+def prepare(frames: Frames, split: Split, config: TrainConfig) -> Material:
+    """Choose columns and scale labels."""
     network = config.network
-    check_fit(frames, network)
-    lengths = np.diff(frames.first)
-    split = split_drives(frames.roads, [int(n) for n in lengths], config.validation_share, config.seed)
     training, validation = frames.spans(split.training), frames.spans(split.validation)
     action = frames.action[:, [frames.action_names.index(name) for name in network.actions]]
     recipes = [config.actions[name] for name in network.actions]
@@ -126,6 +122,26 @@ def prepare(frames: Frames, config: TrainConfig) -> Material:
     )
 
 
+def split_for(infos: Sequence[DriveInfo], config: TrainConfig) -> Split:
+    """Check that a recipe can be trained on these drives, before a frame of them is decoded, and split them.
+
+    Raises `DrivesDoNotFit` where pictures or actions are not those of the network, `TooFewDrives` where nothing would
+    be left for validation or no drive is as long as a window.
+    """
+    check_names(config)
+    check_fit(infos[0], config.network)
+    lengths = [info.frames for info in infos]
+    split = split_drives([road_of(info) for info in infos], lengths, config.validation_share, config.seed)
+    longest = max(lengths[drive] for drive in split.training)
+    window = max(1 if isinstance(stage, PerceptionStage) else stage.window for stage in config.stages)
+    if longest < window:
+        raise TooFewDrives(
+            f"the longest drive has {longest} frames but a training window has {window}: record longer drives or "
+            "choose a shorter window"
+        )
+    return split
+
+
 def check_names(config: TrainConfig) -> None:
     """Raise `DrivesDoNotFit` unless the recipe says how each action of its network is learned."""
     missing = [name for name in config.network.actions if name not in config.actions]
@@ -136,18 +152,18 @@ def check_names(config: TrainConfig) -> None:
         raise DrivesDoNotFit(f"drives hold single numbers, but the network reads an element of {', '.join(indexed)}")
 
 
-def check_fit(frames: Frames, network: PilotConfig) -> None:
-    """Raise `DrivesDoNotFit` unless the drives hold what the network reads and does."""
-    height, width = frames.images.shape[1:3]
+def check_fit(drive: DriveInfo, network: PilotConfig) -> None:
+    """Raise `DrivesDoNotFit` unless the drives hold what the network sees and does."""
+    height, width = drive.image_size
     if (height, width) != (network.image_height, network.image_width):
         raise DrivesDoNotFit(
             f"the drives' pictures are {width} x {height} pixels but the network reads {network.image_width} x "
             f"{network.image_height}: record with that camera or set the network's image size"
         )
-    missing = [name for name in network.actions if name not in frames.action_names]
+    missing = [name for name in network.actions if name not in drive.action_names]
     if missing:
         raise DrivesDoNotFit(
-            f"the network shall learn {', '.join(missing)} but the drives hold {', '.join(frames.action_names)}: "
+            f"the network shall learn {', '.join(missing)} but the drives hold {', '.join(drive.action_names)}: "
             "choose another controller or other drives"
         )
 
@@ -160,13 +176,3 @@ def _standardised(truth: NDArray[np.float32], known: Index) -> NDArray[np.float3
     scale = np.where(deviation > 1e-9, 1.0 / np.maximum(deviation, 1e-9), 0.0)
     values: NDArray[np.float32] = np.clip((truth - mean) * scale, -5.0, 5.0).astype(np.float32)
     return values
-
-
-def require_windows(material: Material, length: int) -> None:
-    """Raise `TooFewDrives` unless some training drive has ``length`` frames."""
-    longest = max(end - first for first, end in material.training)
-    if longest < length:
-        raise TooFewDrives(
-            f"the longest drive has {longest} frames but a training window has {length}: record longer drives or "
-            "choose a shorter window"
-        )

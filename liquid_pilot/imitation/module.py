@@ -62,7 +62,7 @@ class StageModule(LightningModule):
         self.rates = rates
         self.warm_up = warm_up
         self.action_loss = ActionLoss.of(config)
-        self.encoder = Encoder(network, config.precision)
+        self.encoder = Encoder(network, config.precision, config.threads)
 
     def loss(self, batch: Batch) -> Tensor:
         """The training loss of a batch."""

@@ -11,7 +11,7 @@ import torch
 from liquid_pilot.imitation.augment import Augmenter
 from liquid_pilot.imitation.config import JointStage, LiquidStage, PerceptionStage, Stage, TrainConfig
 from liquid_pilot.imitation.features import Features
-from liquid_pilot.imitation.material import VALIDATION_WINDOW, Batch, Material, require_windows
+from liquid_pilot.imitation.material import VALIDATION_WINDOW, Batch, Material
 from liquid_pilot.imitation.module import JointModule, LiquidModule, PerceptionModule, StageModule
 from liquid_pilot.imitation.sampler import Index, WindowSampler
 from liquid_pilot.nn import PilotNetwork
@@ -41,11 +41,10 @@ def make_ready(
     material: Material,
     features: Features | None,
 ) -> ReadyStage:
-    """Build stage ``number`` of a recipe; a liquid stage needs ``features``. Raises `TooFewDrives`."""
+    """Build stage ``number`` of a recipe; a liquid stage needs ``features``."""
     steps = config.steps(stage, material.training_frames)
     name = f"{number + 1}-{stage.kind}"
     length = 1 if isinstance(stage, PerceptionStage) else stage.window
-    require_windows(material, length)
     sampler = WindowSampler.over(
         material.training, material.interest, length, stage.batch, config.seed, f"{name}/windows"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from liquid_pilot.drives import find_drives
-from liquid_pilot.errors import FolderInUse
+from liquid_pilot.drives import find_drives, read_infos
+from liquid_pilot.errors import FolderInUse, LiquidPilotError
 from liquid_pilot.files import write_json
 from liquid_pilot.imitation.augment import Augmenter
 from liquid_pilot.imitation.cache import Frames, open_frames
@@ -30,7 +30,7 @@ from liquid_pilot.imitation.features import (
 from liquid_pilot.imitation.head import Encoder
 from liquid_pilot.imitation.interrupt import StopRequest, listening
 from liquid_pilot.imitation.loop import Record, run_stage
-from liquid_pilot.imitation.material import Material, check_names, prepare
+from liquid_pilot.imitation.material import Material, prepare, split_for
 from liquid_pilot.imitation.memory import keep_freed_memory
 from liquid_pilot.imitation.progress import Clock, Progress, Report
 from liquid_pilot.imitation.result import FILE, TrainResult, write_card
@@ -82,16 +82,17 @@ def train(
     From now on the process keeps freed memory (see `memory`); torch's number of threads is as before afterwards.
     """
     keep_freed_memory()
-    with listening() as stop, _threads(config.threads):
+    with listening() as stop, _one_torch_thread():
         return _Training(config, drives, out, stop, progress or (lambda _: None), cache).run(
             resume, validate_closed_loop
         )
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _one_torch_thread() -> Iterator[None]:
+    """The threads are ours (see `head`): torch's own would wait for each other too often."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
@@ -112,7 +113,6 @@ class _Training:
         self.cache = cache or out / "cache"
         self.stop = stop
         self.report = report
-        check_names(config)
 
     def run(self, resume: bool, check: ClosedLoopCheck | None) -> TrainResult:
         finished = self._finished(resume)
@@ -145,19 +145,33 @@ class _Training:
         return TrainResult.from_dict(self.out, value["result"])
 
     def _open(self) -> tuple[Frames, Material]:
-        """Decode the drives, and make sure that unfinished work in ``out`` is of this recipe and these drives."""
+        """Decode the drives, after making sure that they can be learned from; takes back the folders otherwise."""
+        infos = read_infos(self.paths)
+        split = split_for(infos, self.config)
         measured = [one.observation for one in self.config.network.measurements]
-        frames = open_frames(self.paths, self.cache, measured, self.config.truth, self._decoded)
-        material = prepare(frames, self.config)
-        begun, identity = self.state / FILE, self._identity(frames.key)
-        if begun.exists() and (found := _read_json(begun)) != identity:
-            what = "recipe" if found.get("config") != identity["config"] else "set of drives"
-            raise DifferentTraining(
-                f"{self.out}: it holds the unfinished training of another {what}; choose another folder or delete it"
-            )
-        write_json(begun, identity)
+        try:
+            frames = open_frames(self.paths, infos, self.cache, measured, self.config.truth, self._decoded)
+        except LiquidPilotError:
+            for folder in (self.cache, self.out):
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+        self._begin(frames.key)
+        material = prepare(frames, split, self.config)
         self.clock = Clock(self._work(material))
         return frames, material
+
+    def _begin(self, key: str) -> None:
+        """Make sure that unfinished work in ``out`` is of this recipe and these drives, or note that it will be."""
+        begun, identity = self.state / FILE, self._identity(key)
+        if begun.exists():
+            found = _read_json(begun)
+            what = "recipe" if found.get("config") != identity["config"] else "set of drives"
+            if found != identity:
+                raise DifferentTraining(
+                    f"{self.out}: it holds the unfinished training of another {what}; choose another folder"
+                )
+        write_json(begun, identity)
 
     def _decoded(self, done: int, total: int) -> None:
         self.report(Progress("frames", done, total))
@@ -222,7 +236,7 @@ class _Training:
             features = load_features(path)
             self.clock.skip(phase)
         else:
-            encoder = Encoder(network, self.config.precision)
+            encoder = Encoder(network, self.config.precision, self.config.threads)
             augmenter = Augmenter(self.config.augmentation, self.config.seed)
             features = compute_features(encoder, material, augmenter, stage.noisy_copies, count)
             save_features(path, features)
@@ -284,7 +298,7 @@ class _Training:
             frames_per_second=sum(one.rows[-1]["frames"] for one in pictured)
             / max(sum(one.training_seconds for one in pictured), 1e-9),
         )
-        card = write_card(self.config, len(frames.drives), result)
+        card = write_card(self.config, len(self.paths), result)
         save_checkpoint(result.last, network, card)
         save_checkpoint(result.best, self._load_candidate(chosen.step), card)
         rows = [row for one in records for row in one.rows]

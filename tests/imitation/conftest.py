@@ -101,7 +101,7 @@ def small_config(**changes: object) -> TrainConfig:
     return TrainConfig.model_validate(values | changes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> Callable[..., TrainConfig]:
     """config(**changes) -> a recipe of a second."""
     return small_config

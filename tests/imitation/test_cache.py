@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liquid_pilot.drives import BrokenDrive, MixedDrives, find_drives, read_drive
+from liquid_pilot.drives import BrokenDrive, find_drives, read_drive, read_infos
 from liquid_pilot.imitation import cache
-from liquid_pilot.imitation.cache import open_frames
+from liquid_pilot.imitation.cache import Frames, road_of
 from liquid_pilot.imitation.errors import DrivesDoNotFit, NoSpaceForFrames
 
 TRUTH = ("cross_track_error", "curvature")
 
 
-def quiet(done: int, total: int) -> None:
-    pass
+def open_frames(paths, folder, measured, truth, progress=lambda done, total: None) -> Frames:
+    return cache.open_frames(paths, read_infos(paths), folder, measured, truth, progress)
 
 
 def test_frames_are_those_of_the_drives(drives: Path, tmp_path: Path):
@@ -35,36 +35,36 @@ def test_frames_are_those_of_the_drives(drives: Path, tmp_path: Path):
         np.testing.assert_array_equal(frames.measured[part, 0], drive.speed.astype(np.float32))
         np.testing.assert_array_equal(frames.elapsed[part], np.float32(0.05))
         np.testing.assert_array_equal(frames.truth[part, 0], drive.truth["cross_track_error"].astype(np.float32))
-    assert len(set(frames.roads)) == 6
+    assert len({road_of(info) for info in read_infos(paths)}) == 6
 
 
 def test_drives_are_decoded_once(drives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    first = open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH, quiet)
+    first = open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH)
     monkeypatch.setattr(cache, "read_drive", None)
-    second = open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH, quiet)
+    second = open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH)
     np.testing.assert_array_equal(first.images, second.images)
     assert first.key == second.key
 
 
 def test_other_drives_or_other_columns_are_another_cache(make_drives, tmp_path: Path):
     folder = make_drives(["a", "b", "c"])
-    keys = {open_frames(find_drives(folder), tmp_path, ["speed"], TRUTH, quiet).key}
-    keys.add(open_frames(find_drives(folder)[:2], tmp_path, ["speed"], TRUTH, quiet).key)
-    keys.add(open_frames(find_drives(folder), tmp_path, [], TRUTH, quiet).key)
+    keys = {open_frames(find_drives(folder), tmp_path, ["speed"], TRUTH).key}
+    keys.add(open_frames(find_drives(folder)[:2], tmp_path, ["speed"], TRUTH).key)
+    keys.add(open_frames(find_drives(folder), tmp_path, [], TRUTH).key)
     os.utime(find_drives(folder)[0], (1, 1))
-    keys.add(open_frames(find_drives(folder), tmp_path, ["speed"], TRUTH, quiet).key)
+    keys.add(open_frames(find_drives(folder), tmp_path, ["speed"], TRUTH).key)
     assert len(keys) == 4
 
 
 def test_a_network_without_measurements_needs_none(make_drives, tmp_path: Path):
-    frames = open_frames(find_drives(make_drives(["a", "b"])), tmp_path, [], [], quiet)
+    frames = open_frames(find_drives(make_drives(["a", "b"])), tmp_path, [], [])
     assert frames.measured.shape == (48, 0)
     assert frames.truth.shape == (48, 0)
 
 
 def test_a_measurement_that_the_drives_lack_is_named(make_drives, tmp_path: Path):
     with pytest.raises(DrivesDoNotFit, match="yaw_rate"):
-        open_frames(find_drives(make_drives(["a", "b"])), tmp_path / "cache", ["yaw_rate"], [], quiet)
+        open_frames(find_drives(make_drives(["a", "b"])), tmp_path / "cache", ["yaw_rate"], [])
     assert not list((tmp_path / "cache").iterdir())
 
 
@@ -74,15 +74,8 @@ def test_a_broken_drive_leaves_nothing(make_drives, tmp_path: Path):
     content[len(content) // 2] ^= 1
     paths[1].write_bytes(content)
     with pytest.raises(BrokenDrive, match=paths[1].name):
-        open_frames(paths, tmp_path / "cache", ["speed"], TRUTH, quiet)
+        open_frames(paths, tmp_path / "cache", ["speed"], TRUTH)
     assert not list((tmp_path / "cache").iterdir())
-
-
-def test_drives_of_different_kinds_are_not_mixed(make_drives, tmp_path: Path):
-    folder = make_drives(["a", "b"])
-    make_drives(["a"], hz=10.0)
-    with pytest.raises(MixedDrives, match="control hz"):
-        open_frames(find_drives(folder), tmp_path / "cache", ["speed"], TRUTH, quiet)
 
 
 def test_a_full_disk_is_said_before_anything_is_decoded(drives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -92,7 +85,7 @@ def test_a_full_disk_is_said_before_anything_is_decoded(drives: Path, tmp_path: 
     monkeypatch.setattr(os, "posix_fallocate", full)
     monkeypatch.setattr(cache, "read_drive", None)
     with pytest.raises(NoSpaceForFrames, match="free some"):
-        open_frames(find_drives(drives), tmp_path / "cache", ["speed"], TRUTH, quiet)
+        open_frames(find_drives(drives), tmp_path / "cache", ["speed"], TRUTH)
     assert not list((tmp_path / "cache").iterdir())
 
 
@@ -102,6 +95,6 @@ def test_leftovers_of_killed_processes_are_removed_and_those_of_living_ones_are_
     left, other = (tmp_path / f"frames-0.npy.{number}.partial" for number in (dead.pid, os.getppid()))
     left.touch()
     other.touch()
-    open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH, quiet)
+    open_frames(find_drives(drives), tmp_path, ["speed"], TRUTH)
     assert not left.exists()
     assert other.exists()
