@@ -19,14 +19,14 @@ from envs.render.props import prop
 from envs.render.scene import Instance, Mesh, Sky, check_mesh
 from envs.render.shading import baked, light
 
-MESH_CELL = 120.0
+MESH_CELL = 144.0
 """Side of the cells of terrain and roads, metres."""
-PROP_CELL = 48.0
+PROP_CELL = 64.0
 """Side of the cells of props, metres; smaller, because here a cell is also what changes its detail as a whole."""
-NEAR, MIDDLE = 58.0, 140.0
+NEAR, MIDDLE = 64.0, 150.0
 """Metres from the eye to a cell's middle up to which its props are drawn in full, and up to which small ones are."""
-SHADOWS = 100.0
-"""Metres from the eye to a cell's middle up to which shadows are drawn."""
+SHADOW_CELL, SHADOWS = 128.0, 130.0
+"""Side of the cells of shadows, and metres from the eye to a cell's middle up to which they are drawn."""
 
 Cell = tuple[int, int]
 
@@ -170,12 +170,12 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
     heights: dict[Cell, list[float]] = defaultdict(list)
     for item in instances:
         looks[item.kind, item.variant].append(item)
-        heights[_cell(item)].append(item.position[2])
+        heights[_cell(item, PROP_CELL)].append(item.position[2])
     bands: dict[tuple[Cell, int], list[_Part]] = defaultdict(list)
     shadows: dict[Cell, list[_Part]] = defaultdict(list)
     for (kind, variant), items in looks.items():
         look = prop(kind, variant)
-        cells = [_cell(item) for item in items]
+        cells = [_cell(item, PROP_CELL) for item in items]
         for model, places in ((look.near, (0,) if look.far else (0, 1)), (look.far, (1, 2))):
             if model is None:
                 continue
@@ -185,24 +185,27 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
                 for band in places:
                     bands[cell, band].append(part)
         if look.shadow[0] > 0:
-            for item, cell in zip(items, cells, strict=True):
-                shadows[cell].append(_shadow(item, look.shadow, sky))
+            for item in items:
+                shadows[_cell(item, SHADOW_CELL)].append(_shadow(item, look.shadow, sky))
     limits = ((0.0, NEAR), (NEAR, MIDDLE), (MIDDLE, None))
     pieces = [
-        _prop_piece(parts, _middle(cell, heights[cell]), *limits[band])
+        _prop_piece(parts, _middle(cell, PROP_CELL, heights[cell]), *limits[band])
         for (cell, band), parts in sorted(bands.items(), key=lambda entry: entry[0])
     ]
-    dark = [_prop_piece(parts, _middle(cell, heights[cell]), 0.0, SHADOWS) for cell, parts in sorted(shadows.items())]
+    dark = []
+    for cell, parts in sorted(shadows.items()):
+        middle = _middle(cell, SHADOW_CELL, [float(part.vertices[0, 2]) for part in parts])
+        dark.append(_prop_piece(parts, middle, 0.0, SHADOWS))
     return pieces, dark
 
 
-def _cell(item: Instance) -> Cell:
-    return int(item.position[0] // PROP_CELL), int(item.position[1] // PROP_CELL)
+def _cell(item: Instance, side: float) -> Cell:
+    return int(item.position[0] // side), int(item.position[1] // side)
 
 
-def _middle(cell: Cell, heights: Sequence[float]) -> tuple[float, float, float]:
+def _middle(cell: Cell, side: float, heights: Sequence[float]) -> tuple[float, float, float]:
     """Where the distance to a cell of props is measured: one point for all its bands, so that just one is drawn."""
-    return (cell[0] + 0.5) * PROP_CELL, (cell[1] + 0.5) * PROP_CELL, (min(heights) + max(heights)) / 2
+    return (cell[0] + 0.5) * side, (cell[1] + 0.5) * side, (min(heights) + max(heights)) / 2
 
 
 def _prop_piece(parts: Sequence[_Part], middle: tuple[float, float, float], begin: float, end: float | None) -> Piece:

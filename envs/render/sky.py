@@ -17,7 +17,7 @@ from envs.render.noise import FloatArray, fractal_noise, smoothstep, to_bytes
 from envs.render.scene import Colour, Sky
 from liquid_pilot.randomness import generator
 
-SECTORS = 6
+SECTORS = 4
 """Pieces of the dome around the horizon."""
 _SHAPE = (256, 1024)
 _RINGS = tuple(math.radians(d) for d in (-3.0, 0.0, 5.0, 14.0, 30.0, 55.0, 90.0))
@@ -106,7 +106,7 @@ def _clouds(sky: Sky, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
 def dome() -> list[Shell]:
     """The sectors of the dome; texture coordinates into `picture`."""
     shells = []
-    columns = 4
+    columns = 6
     for sector in range(SECTORS):
         turn = (sector + np.linspace(0.0, 1.0, columns + 1)) / SECTORS
         elevation, around = (g.ravel() for g in np.meshgrid(np.array(_RINGS), turn, indexing="ij"))
@@ -125,7 +125,7 @@ def hills(sky: Sky) -> list[Shell]:
     """The sectors of the ranges of hills around; empty when the sky has none."""
     if sky.hills <= 0:
         return []
-    steps = 120
+    steps = 80
     rng = generator(sky.seed, "hills")
     ranges = []
     for height, haze, cells in _LAYERS:

@@ -13,6 +13,7 @@ from envs.render import atlas, panels, sky, textures
 from envs.render.cells import Material, Piece, cut_meshes, cut_props
 from envs.render.engine import Engine
 from envs.render.geometry import (
+    common_colour,
     flat_label_state,
     label_colours,
     label_texture_state,
@@ -189,7 +190,12 @@ class World:
         for piece in pieces:
             node = core.GeomNode("")
             vertices = piece.vertices - self.origin.astype(np.float32)
-            node.addGeom(make_geom(vertices, piece.triangles, piece.colours, piece.uv), state)
+            common = common_colour(piece.colours)
+            if common is None:
+                node.addGeom(make_geom(vertices, piece.triangles, piece.colours, piece.uv), state)
+            else:
+                look = state.addAttrib(core.ColorAttrib.makeFlat(core.LColor(*common)))
+                node.addGeom(make_geom(vertices, piece.triangles, None, piece.uv), look)
             if tag is not None:
                 node.setTag("label", tag)
             parent = self._block(piece.centre)
