@@ -71,7 +71,7 @@ def treelines(site: Site) -> list[Mesh]:
 
 def _ribbon(site: Site, line: Treeline, rng: np.random.Generator) -> Mesh | None:
     terrain = site.terrain
-    # cv2 cuts at pixels: on the 10 m grid of the terrain the corners are then smoothed by averaging along the line.
+    # cv2 cuts at pixels: on the terrain's coarse grid: the corners are then smoothed by averaging along the line.
     inside = (terrain.distance < line.distance).astype(np.uint8)
     contours, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     points: list[Array] = []

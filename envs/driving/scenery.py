@@ -44,7 +44,7 @@ def build_scene(network: RoadNetwork, theme: str, seed: int) -> SceneDescription
     instances += plants(site, taken)
     meshes = [
         *terrain_meshes(terrain, look, seed),
-        *verge_meshes(network_shapes(network, tolerance=0.04, max_step=12.0), terrain, paved, look),
+        *verge_meshes(network_shapes(network, tolerance=0.07, max_step=20.0), terrain, paved, look),
         *road_meshes(network, shapes),
         *treelines(site),
     ]

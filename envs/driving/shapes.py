@@ -17,8 +17,8 @@ from envs.road.network import RoadNetwork
 from envs.road.road import DRIVABLE, Road
 
 TOLERANCE = 0.035
-"""Metres between a chord of the surface and the road of the map in the plane; in height it is a quarter of it."""
-_STRICTER = 4.0
+"""Metres between a chord of the surface and the road of the map in the plane; in height it is 14 mm."""
+_STRICTER = 2.5
 """Factor by which bends in height count more than those in the plane."""
 MAX_STEP = 25.0
 """Metres between two stations on the straightest road."""

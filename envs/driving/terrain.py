@@ -26,7 +26,7 @@ from envs.render.textures import TILE_METRES
 from envs.road.geometry import Array
 from liquid_pilot.randomness import generator
 
-CELL = 10.0
+CELL = 12.0
 """Metres between two nodes."""
 _BLOCK = 2
 """Away from the roads 2 x 2 cells are drawn as one block."""
