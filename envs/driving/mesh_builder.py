@@ -47,8 +47,8 @@ class _Piece(NamedTuple):
 
 @dataclass
 class MeshBuilder:
-    """Collects triangles by surface. Named textures are laid out over the world (u along x, v along y); a `Painted`
-    one needs texture coordinates.
+    """Collects triangles by surface. Named textures are laid out over the world (u along x, v along y) where no
+    texture coordinates are given: with all pieces of a surface or with none.
     """
 
     _pieces: dict[tuple[Texture, int, int], list[_Piece]] = field(default_factory=lambda: defaultdict(list))
@@ -103,8 +103,9 @@ class MeshBuilder:
         used, triangles = compact(vertices, triangles)
         points = vertices[used]
         uv = points[:, :2] / TILE_METRES[texture] if isinstance(texture, str) else None
-        if isinstance(texture, Painted):
-            uv = np.concatenate([piece.uv for piece in pieces if piece.uv is not None])[used]
+        given = [piece.uv for piece in pieces if piece.uv is not None]
+        if given:
+            uv = np.concatenate(given)[used]
         return Mesh(
             vertices=points,
             triangles=triangles,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.driving.site import Kerbline, Site, Taken
-from envs.driving.themes import Plant
+from envs.driving.themes import Alley
 from envs.render.scene import Instance
 from envs.road.geometry import Array
 from liquid_pilot.randomness import generator
@@ -101,18 +101,18 @@ def _signs(site: Site, line: Kerbline, rng: np.random.Generator) -> list[Instanc
     return found
 
 
-def _alley(site: Site, taken: Taken, line: Kerbline, tree: Plant, rng: np.random.Generator) -> list[Instance]:
+def _alley(site: Site, taken: Taken, line: Kerbline, tree: Alley, rng: np.random.Generator) -> list[Instance]:
     """Trees in rows along stretches of the road."""
-    at = line.at(line.s[0] + np.arange(0.3 * tree.far, line.length, tree.far))
+    at = line.at(line.s[0] + np.arange(0.3 * tree.spacing, line.length, tree.spacing))
     row = 8
-    wanted = np.repeat(rng.random(len(at.s) // row + 1) < tree.per_hectare, row)[: len(at.s)]
+    wanted = np.repeat(rng.random(len(at.s) // row + 1) < tree.share, row)[: len(at.s)]
     scale = rng.uniform(*tree.scale, len(at.s))
     tint = np.array(tree.tints[int(rng.integers(len(tree.tints)))]) * rng.uniform(0.92, 1.08, (len(at.s), 1))
     turn, look = rng.uniform(0.0, 6.283, len(at.s)), rng.integers(0, 8, len(at.s))
     found = []
-    for index, foot in _stand(site, at, tree.near, 0.4):
+    for index, foot in _stand(site, at, tree.distance, 0.4):
         x, y = foot[:1], foot[1:2]
-        if wanted[index] and taken.free(x, y, 1.0)[0] and site.paved(x, y)[0] > 0.7 * tree.near:
+        if wanted[index] and taken.free(x, y, 1.0)[0] and site.paved(x, y)[0] > 0.7 * tree.distance:
             place = float(foot[0]), float(foot[1]), float(foot[2])
             colour = (float(tint[index, 0]), float(tint[index, 1]), float(tint[index, 2]))
             variant = int(look[index])

@@ -182,6 +182,16 @@ def _hills(theme: Theme, seed: int, distance: Array, area: Bounds) -> Array:
     )
 
 
+def ground_uv(points: Array, texture: str) -> Array:
+    """(..., 2) texture coordinates of the land at points (..., 3).
+
+    Turned against the axes and wider than the texture's own size, so that its repeats are less of a pattern on slopes.
+    """
+    tile = 1.6 * TILE_METRES[texture]
+    x, y = points[..., 0] / tile, points[..., 1] / tile
+    return np.stack((0.83 * x - 0.56 * y, 0.56 * x + 0.83 * y), -1)
+
+
 def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
     """The land as triangles: the theme's ground with patches and fields, and bare rock where it is steep."""
     rows, columns = terrain.heights.shape
@@ -205,7 +215,7 @@ def terrain_meshes(terrain: Terrain, theme: Theme, seed: int) -> list[Mesh]:
                 vertices=points,
                 triangles=corners,
                 colours=tint.astype(np.uint8),
-                uv=points[:, :2] / TILE_METRES[texture],
+                uv=ground_uv(points, texture),
                 texture=texture,
                 label=Label.TERRAIN,
             )

@@ -81,13 +81,33 @@ class Treeline:
 
 
 @dataclass(frozen=True)
+class Alley:
+    """Rows of trees along the road.
+
+    Args:
+        kind: name of the prop.
+        share: part of the roadside that has them.
+        distance: metres from the pavement's edge.
+        spacing: metres between two trees.
+        scale: smallest and largest size factor.
+        tints: one colour is drawn for each side of each road.
+    """
+
+    kind: str
+    share: float
+    distance: float
+    spacing: float
+    scale: tuple[float, float]
+    tints: tuple[Colour, ...]
+
+
+@dataclass(frozen=True)
 class Roadside:
     """What lines the road.
 
     Args:
         posts: metres between two delineators, 0 = none.
-        alley: what stands in rows along the road, ``per_hectare`` being the share of the roadside that has them, and
-            ``near`` and ``far`` their distance from its edge and from each other.
+        alley: trees in rows along the road.
         lamps: metres between two lamps, 0 = none.
         fences: share of the roadside that is fenced.
         rails: guard rails where the land falls away beside the road.
@@ -95,7 +115,7 @@ class Roadside:
     """
 
     posts: float = 50.0
-    alley: Plant | None = None
+    alley: Alley | None = None
     lamps: float = 0.0
     fences: float = 0.0
     rails: bool = False
@@ -204,7 +224,7 @@ _THEMES = (
             Treeline("deciduous", 120.0, 13.0, 0.7, ((0.88, 0.95, 0.88),)),
         ),
         buildings=Buildings(("house_wide", "barn", "house"), 55.0, (10.0, 30.0), 0.35, 500.0, _WALLS),
-        roadside=Roadside(fences=0.2, alley=Plant("deciduous", 0.2, 6.5, 14.0, (0.8, 1.1), _GREENS)),
+        roadside=Roadside(fences=0.2, alley=Alley("deciduous", 0.2, 6.5, 14.0, (0.8, 1.1), _GREENS)),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
     Theme(
@@ -248,7 +268,7 @@ _THEMES = (
             ("house", "house_wide", "house", "house_tall", "house", "barn", "church"), 22.0, (5.0, 9.0), 0.85, 260.0,
             _WALLS,
         ),
-        roadside=Roadside(lamps=45.0, fences=0.3, alley=Plant("deciduous", 0.2, 6.0, 12.0, (0.6, 0.8), _GREENS)),
+        roadside=Roadside(lamps=45.0, fences=0.3, alley=Alley("deciduous", 0.2, 6.0, 12.0, (0.6, 0.8), _GREENS)),
         skies=(_SUMMER, _HAZY, _MORNING),
     ),
     Theme(
@@ -323,7 +343,7 @@ _THEMES = (
         buildings=Buildings(
             ("building", "building", "building_tall", "house_tall", "building"), 21.0, (4.0, 6.5), 0.92, 0.0, _WALLS
         ),
-        roadside=Roadside(posts=0.0, lamps=32.0, alley=Plant("deciduous", 0.5, 2.6, 13.0, (0.5, 0.65), _GREENS)),
+        roadside=Roadside(posts=0.0, lamps=32.0, alley=Alley("deciduous", 0.5, 2.6, 13.0, (0.5, 0.65), _GREENS)),
         skies=(_CITY, _HAZY),
     ),
 )  # fmt: skip

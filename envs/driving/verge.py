@@ -14,7 +14,7 @@ import numpy as np
 from envs.driving.ground import DistanceGrid
 from envs.driving.mesh_builder import MeshBuilder, Surface
 from envs.driving.shapes import SectionShape
-from envs.driving.terrain import Terrain
+from envs.driving.terrain import Terrain, ground_uv
 from envs.driving.themes import Theme
 from envs.render.labels import Label
 from envs.render.scene import Mesh
@@ -38,7 +38,8 @@ def verge_meshes(shapes: Sequence[SectionShape], terrain: Terrain, paved: Distan
         for side in (1, -1):
             grid = _strip(shape, side, terrain, paved, builder)
             if grid is not None:
-                builder.add_grid(surface, grid, tints=tints[::-1] if side > 0 else tints)
+                colours = tints[::-1] if side > 0 else tints
+                builder.add_grid(surface, grid, tints=colours, uv=ground_uv(grid, theme.ground))
     return builder.meshes()
 
 
