@@ -64,18 +64,19 @@ def _torch() -> Finding:
 
 
 def _bfloat16() -> bool:
-    from liquid_pilot.imitation.memory import has_fast_bfloat16
+    from liquid_pilot.imitation.head import bfloat16_pays
 
-    return has_fast_bfloat16()
+    return bfloat16_pays()
 
 
 def _renderer() -> Finding:
     from liquid_pilot.errors import LiquidPilotError
 
     try:
-        from envs.render.engine import check_renderer
+        from envs.render.engine import engine
 
-        return Finding("renderer", "good", check_renderer())
+        engine()
+        return Finding("renderer", "good", f"Panda3D {metadata.version('panda3d')}, software")
     except (ImportError, LiquidPilotError) as error:
         return Finding("renderer", "bad", str(error), "apt install libx11-6 (Debian, Ubuntu), then once more")
 

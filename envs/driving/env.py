@@ -142,7 +142,8 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
         Info, plain Python numbers: ``time`` (s), ``frame``, ``x``, ``y``, ``z`` (m), ``heading`` (rad), ``speed``,
         ``yaw_rate``, ``steering_angle``, ``acceleration`` and ``lateral_acceleration`` (m/s^2),
-        ``cross_track_error`` (m, + left), ``heading_error`` (rad, + left), ``curvature`` (1/m), ``slope`` (rise per
+        ``cross_track_error`` (m, + left), ``heading_error`` (rad, + left), ``curvature`` (1/m; ``curvature_10`` ..
+        ``curvature_50`` that many metres ahead), ``slope`` (rise per
         metre of lane), ``route_position`` (m since the start), ``route_completion`` (0..1), ``lane_half_width`` (m),
         ``lane_invasion`` (a wheel is over the lane's edge), ``off_lane``, ``collision``, ``clipped_actions`` (actions
         beyond [-1, 1] so far), ``end`` ("", completed, off_lane, collision, time_limit or wrong_way), ``success``; and

@@ -27,6 +27,10 @@ _FREE = 1.5
 # m beside a lane in which nothing ever stands (scenery keeps 2 m). A car that keeps to it needs no look at the
 # obstacles, for which the scene would have to be built.
 
+CURVATURES = {f"curvature_{distance}": distance // 2 for distance in (10, 20, 30, 40, 50)}
+"""The curvature so many metres ahead, as a number of its own, and its row in ``path_ahead``: what a network has to see
+to slow down in time, and therefore a target for its head in training."""
+
 FAILURES = ("collision", "off_lane", "wrong_way")
 """Ends that mean a mistake; the others are ``completed`` and ``time_limit``."""
 
@@ -105,6 +109,7 @@ class Ride:
     def truth(self) -> dict[str, Any]:
         """Everything that a judge or an expert may know, as plain numbers; see `LaneKeepingEnv.step`."""
         car, place = self.car, self.place
+        ahead = self.path[:, 3].tolist()
         return {
             "time": self.frame * CONTROL_PERIOD,
             "frame": self.frame,
@@ -120,6 +125,7 @@ class Ride:
             "cross_track_error": place.cross_track,
             "heading_error": self.heading_error,
             "curvature": place.curvature,
+            **{name: ahead[row] for name, row in CURVATURES.items()},
             "slope": place.slope,
             "route_position": place.s - self.begin,
             "route_completion": max(0.0, min(1.0, (place.s - self.begin) / (self.finish - self.begin))),
