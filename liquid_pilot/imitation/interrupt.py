@@ -20,7 +20,7 @@ class StopRequest:
     def raise_if_asked(self) -> None:
         """Raise `SystemExit` (SIGTERM) or KeyboardInterrupt (Ctrl-C) when one of them has arrived."""
         if self.signal is not None:
-            raise _exception(self.signal)
+            raise _exception(self.signal) from None
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         asked_before, self.signal = self.signal is not None, number

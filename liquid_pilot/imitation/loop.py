@@ -200,7 +200,12 @@ def run_stage(
             enable_model_summary=False,
             default_root_dir=state.parent,
         )
-        trainer.fit(ready.module, _Steps(ready), ckpt_path=str(state) if state.exists() else None)
+        try:
+            trainer.fit(ready.module, _Steps(ready), ckpt_path=str(state) if state.exists() else None)
+        except SystemExit:
+            # Lightning's own answer to signals, of which an exit code of 0 is the worst part.
+            stop.raise_if_asked()
+            raise
     stop.raise_if_asked()
     return keeper.record
 
