@@ -176,7 +176,8 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
     for (kind, variant), items in looks.items():
         look = prop(kind, variant)
         cells = [_cell(item, PROP_CELL) for item in items]
-        for model, places in ((look.near, (0,) if look.far else (0, 1)), (look.far, (1, 2))):
+        distant = (1,) if look.small else (1, 2)
+        for model, places in ((look.near, (0,) if look.far else (0, 1)), (look.far, distant)):
             if model is None:
                 continue
             vertices, colours = place_model(model, items, sky)

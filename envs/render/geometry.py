@@ -59,14 +59,14 @@ def make_geom(
 def common_colour(
     colours: NDArray[np.uint8] | NDArray[np.float32],
 ) -> tuple[float, float, float, float] | None:
-    """The one colour of all these (V, 3) bytes when they are the same to the eye (2 %), else (or for floats) None.
+    """The one colour of all these (V, 3) bytes when they are the same to the eye (3 %), else (or for floats) None.
 
     A piece of one colour is drawn without colours per vertex, which saves a third of the time per vertex.
     """
     if colours.dtype != np.uint8:
         return None
     low, high = colours.min(axis=0).astype(int), colours.max(axis=0).astype(int)
-    if int((high - low).max()) > 5:
+    if int((high - low).max()) > 8:
         return None
     red, green, blue = ((low + high) / 510).tolist()
     return red, green, blue, 1.0

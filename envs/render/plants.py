@@ -18,28 +18,16 @@ CACTUS: Colour = (0.40, 0.55, 0.32)
 GRASS: Colour = (0.56, 0.68, 0.30)
 
 
-def _cross(
-    patches: tuple[str, ...], width: float, height: float, leaf: Colour, trunk: float = 0.0, blades: int = 2
-) -> Model:
-    """Upright pictures crossing in the middle; below the share ``trunk`` of the height the colour is left alone.
-
-    Lit like a round crown: outer edges look outwards, everything looks somewhat up.
-    """
+def _cross(picture: str, width: float, height: float, leaf: Colour, blades: int = 2) -> Model:
+    """Upright pictures crossing in the middle, lit like a round crown: edges look outwards, everything somewhat up."""
     b = Builder()
     for blade in range(blades):
         angle = math.pi * blade / blades + 0.4
-        c, s = 0.5 * width * math.cos(angle), 0.5 * width * math.sin(angle)
-        left: Point = (-0.55 * math.cos(angle), -0.55 * math.sin(angle), 0.835)
-        right: Point = (0.55 * math.cos(angle), 0.55 * math.sin(angle), 0.835)
-        share, top, name = trunk, height, patches[blade % len(patches)]
-        if trunk:
-            low, high = (0.0, 0.0), (trunk * height, trunk)
-            corners = ((-c, -s, low[0]), (c, s, low[0]), (c, s, high[0]), (-c, -s, high[0]))
-            uv = ((0.0, 0.0), (1.0, 0.0), (1.0, share), (0.0, share))
-            b.face(corners, name, uv=uv, normals=(left, right, right, left), both_sides=True)
-        corners = ((-c, -s, share * height), (c, s, share * height), (c, s, top), (-c, -s, top))
-        uv = ((0.0, share), (1.0, share), (1.0, 1.0), (0.0, 1.0))
-        b.face(corners, name, leaf, uv=uv, normals=(left, right, right, left), tinted=1.0, both_sides=True)
+        c, s = math.cos(angle), math.sin(angle)
+        left, right = (-0.55 * c, -0.55 * s, 0.835), (0.55 * c, 0.55 * s, 0.835)
+        x, y = 0.5 * width * c, 0.5 * width * s
+        corners = ((-x, -y, 0.0), (x, y, 0.0), (x, y, height), (-x, -y, height))
+        b.face(corners, picture, leaf, normals=(left, right, right, left), tinted=1.0, both_sides=True)
     return b.build()
 
 
@@ -51,14 +39,14 @@ def _crown(b: Builder, name: str, centre: Point, radii: Point, leaf: Colour, clu
         z = 1 - 2 * (index + 0.5) / clumps
         flat, angle = math.sqrt(1 - z * z), 2.39996 * index + 0.5 * rng.random()
         nx, ny, nz = flat * math.cos(angle), flat * math.sin(angle), z
-        reach = 0.46 + 0.34 * rng.random()
+        reach = 0.48 + 0.22 * rng.random()
         cx, cy, cz = (centre[k] + radii[k] * reach * n for k, n in enumerate((nx, ny, nz)))
         # The picture's plane leans half way towards the horizon, so that nothing is seen edge-on from the road.
         length = math.hypot(nx, ny) or 1.0
         rx, ry = -ny / length, nx / length
         tilt = 0.5 * nz + 0.3 * (rng.random() - 0.5)
         ux, uy, uz = -nx / length * tilt, -ny / length * tilt, math.sqrt(max(1 - tilt * tilt, 0.05))
-        half = size * (0.75 + 0.5 * rng.random())
+        half = size * (0.85 + 0.3 * rng.random())
         corners, normals = [], []
         for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
             point = (cx + half * (sx * rx + sy * ux), cy + half * (sx * ry + sy * uy), cz + half * sy * uz)
@@ -68,7 +56,7 @@ def _crown(b: Builder, name: str, centre: Point, radii: Point, leaf: Colour, clu
             corners.append(point)
             normals.append((out[0] / norm, out[1] / norm, out[2] / norm))
         # Darker below and inside: what the sun's cosine alone does not give.
-        shade = 0.88 + 0.14 * nz + 0.40 * (reach - 0.63)
+        shade = 0.88 + 0.14 * nz + 0.40 * (reach - 0.59)
         colour = (leaf[0] * shade, leaf[1] * shade, leaf[2] * shade)
         # Seen from outside only: those of the far side of the crown are hidden anyway.
         b.face(corners, "leaves", colour, normals=normals, tinted=1.0)
@@ -84,7 +72,7 @@ def deciduous(variant: int) -> tuple[Model, Model]:
             "bark", both_sides=True,
         )  # fmt: skip
     _crown(b, f"deciduous-{variant}", (0.0, 0.0, 5.2), (3.2, 3.2, 2.7), LEAF, 22, 1.3)
-    return b.build(), _cross((f"deciduous_{variant % 2}",), 8.0, 8.0, LEAF, trunk=0.22)
+    return b.build(), _cross(f"deciduous_{variant % 2}", 8.0, 8.0, LEAF)
 
 
 def birch(variant: int) -> tuple[Model, Model]:
@@ -92,7 +80,7 @@ def birch(variant: int) -> tuple[Model, Model]:
     b = Builder()
     b.tube(((0.0, 0.16), (6.5, 0.07)), 4, "birch_bark")
     _crown(b, f"birch-{variant}", (0.0, 0.0, 6.0), (1.8, 1.8, 2.9), BIRCH_LEAF, 20, 1.15)
-    return b.build(), _cross(("birch",), 4.5, 9.0, BIRCH_LEAF, trunk=0.30)
+    return b.build(), _cross("birch", 4.5, 9.0, BIRCH_LEAF)
 
 
 def conifer(variant: int) -> tuple[Model, Model]:
@@ -127,12 +115,12 @@ def _dark(colour: Colour) -> Colour:
 
 def bush(_: int) -> tuple[Model, Model]:
     """A round bush, 1.6 m high: near and far."""
-    return _cross(("bush",), 2.0, 1.6, LEAF, blades=3), _cross(("bush",), 2.0, 1.6, LEAF)
+    return _cross("bush", 2.0, 1.6, LEAF, blades=3), _cross("bush", 2.0, 1.6, LEAF)
 
 
 def grass(_: int) -> tuple[Model, None]:
     """A tuft of high grass, 0.7 m; only near."""
-    return _cross(("grass",), 1.0, 0.7, GRASS), None
+    return _cross("grass", 1.0, 0.7, GRASS), None
 
 
 def cactus(_: int) -> tuple[Model, Model]:

@@ -24,12 +24,14 @@ class Prop:
 
     Args:
         near: the full model.
-        far: a cheaper one for the distance; None = nothing is drawn there.
+        far: a cheaper one for the distance; None = the full one is good enough for the middle distance too.
+        small: nothing of it is to be seen in the far distance.
         shadow: half axes (along x, along y) of the soft shadow on the ground, metres; zeros = none.
     """
 
     near: Model
     far: Model | None
+    small: bool
     shadow: tuple[float, float]
 
 
@@ -39,6 +41,7 @@ class _Kind:
     variants: int
     shadow: tuple[float, float]
     footprint: tuple[Circle, ...]
+    small: bool = False
 
 
 def _row(length: float, width: float, centre: float = 0.0) -> tuple[Circle, ...]:
@@ -56,11 +59,11 @@ _ALL: dict[str, _Kind] = {
     "deciduous": _Kind(plants.deciduous, 3, (3.2, 3.2), ((0.0, 0.0, 0.35),)),
     "birch": _Kind(plants.birch, 2, (1.9, 1.9), ((0.0, 0.0, 0.2),)),
     "conifer": _Kind(plants.conifer, 2, (2.6, 2.6), ((0.0, 0.0, 0.3),)),
-    "bush": _Kind(plants.bush, 1, (1.1, 1.1), ((0.0, 0.0, 0.7),)),
-    "cactus": _Kind(plants.cactus, 1, (0.8, 1.2), ((0.0, 0.0, 0.4),)),
-    "grass": _Kind(plants.grass, 1, (0.0, 0.0), ()),
-    "rock": _Kind(plants.rock, 3, (1.2, 1.2), ((0.0, 0.0, 0.9),)),
-    "hay_bale": _Kind(roadside.hay_bale, 1, (0.9, 0.9), ((0.0, 0.0, 0.8),)),
+    "bush": _Kind(plants.bush, 1, (1.1, 1.1), ((0.0, 0.0, 0.7),), small=True),
+    "cactus": _Kind(plants.cactus, 1, (0.8, 1.2), ((0.0, 0.0, 0.4),), small=True),
+    "grass": _Kind(plants.grass, 1, (0.0, 0.0), (), small=True),
+    "rock": _Kind(plants.rock, 3, (1.2, 1.2), ((0.0, 0.0, 0.9),), small=True),
+    "hay_bale": _Kind(roadside.hay_bale, 1, (0.9, 0.9), ((0.0, 0.0, 0.8),), small=True),
     "house": _Kind(buildings.house, 8, (6.2, 7.2), _row(9.0, 11.0)),
     "house_wide": _Kind(buildings.house_wide, 8, (6.2, 10.2), _row(9.0, 17.0)),
     "house_tall": _Kind(buildings.house_tall, 8, (6.2, 5.7), _row(9.0, 8.0)),
@@ -68,13 +71,13 @@ _ALL: dict[str, _Kind] = {
     "church": _Kind(buildings.church, 1, (6.2, 12.0), (*_row(9.0, 16.0), (0.0, 10.5, 3.5))),
     "building": _Kind(buildings.building, 5, (8.0, 10.0), _row(12.0, 16.0)),
     "building_tall": _Kind(buildings.building_tall, 3, (10.0, 11.0), _row(16.0, 18.0)),
-    "delineator": _Kind(roadside.delineator, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),)),
-    "fence": _Kind(roadside.fence, 1, (0.0, 0.0), _row(4.0, 0.4, 2.0)),
-    "guard_rail": _Kind(roadside.guard_rail, 1, (0.0, 0.0), _row(4.0, 0.4, 2.0)),
-    "sign_curve": _Kind(roadside.sign_curve, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),)),
-    "sign_limit": _Kind(roadside.sign_limit, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),)),
-    "lamp": _Kind(roadside.lamp, 1, (0.0, 0.0), ((0.0, 0.0, 0.15),)),
-    "car": _Kind(car.car, 5, (2.6, 1.3), _row(4.1, 1.76)),
+    "delineator": _Kind(roadside.delineator, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),), small=True),
+    "fence": _Kind(roadside.fence, 1, (0.0, 0.0), _row(4.0, 0.4, 2.0), small=True),
+    "guard_rail": _Kind(roadside.guard_rail, 1, (0.0, 0.0), _row(4.0, 0.4, 2.0), small=True),
+    "sign_curve": _Kind(roadside.sign_curve, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),), small=True),
+    "sign_limit": _Kind(roadside.sign_limit, 1, (0.0, 0.0), ((0.0, 0.0, 0.1),), small=True),
+    "lamp": _Kind(roadside.lamp, 1, (0.0, 0.0), ((0.0, 0.0, 0.15),), small=True),
+    "car": _Kind(car.car, 5, (2.6, 1.3), _row(4.1, 1.76), small=True),
 }
 
 
@@ -96,7 +99,7 @@ def prop(kind: str, variant: int = 0) -> Prop:
     if variant != variant % entry.variants:
         return prop(kind, variant % entry.variants)
     near, far = entry.make(variant)
-    return Prop(near, far, entry.shadow)
+    return Prop(near, far, entry.small or far is None, entry.shadow)
 
 
 def footprint(kind: str) -> tuple[Circle, ...]:

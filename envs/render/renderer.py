@@ -157,9 +157,7 @@ class Camera:
     def _metres(self, raw: NDArray[np.uint32]) -> NDArray[np.float32]:
         raw = self._middle(raw)
         depth = np.full(raw.shape, np.inf, dtype=np.float32)
-        np.divide(
-            np.float32(self._renderer.near * Z_SCALE), raw, out=depth, where=raw >= SKY_DEPTH, casting="same_kind"
-        )
+        np.divide(np.float32(self._renderer.near * Z_SCALE), raw, out=depth, where=raw > 0, casting="same_kind")
         return depth
 
     def _middle(self, image: NDArray[Any]) -> NDArray[Any]:

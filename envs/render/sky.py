@@ -1,6 +1,6 @@
-"""The sky dome with clouds and sun, and the ring of distant hills: both travel with the eye.
+"""The sky dome with clouds, sun and the distant hills, painted on the inside of a shell that travels with the eye.
 
-They are cut into sectors, so that only those in view are drawn, and reach just below the horizon: further down the
+It is cut into sectors, so that only those in view are drawn, and reaches just below the horizon: further down the
 picture's background colour is the far ground, which costs nothing.
 """
 
@@ -13,32 +13,30 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.render.labels import Label
 from envs.render.noise import FloatArray, fractal_noise, smoothstep, to_bytes
-from envs.render.scene import Colour, Sky
+from envs.render.scene import Sky
 from liquid_pilot.randomness import generator
 
 SECTORS = 4
 """Pieces of the dome around the horizon."""
+_COLUMNS = 4
+"""Faces of a sector along the horizon."""
 _SHAPE = (256, 1024)
-_RINGS = tuple(math.radians(d) for d in (-3.0, 0.0, 5.0, 14.0, 30.0, 55.0, 90.0))
-_LAYERS = ((0.62, 0.22, 29), (1.0, 0.55, 11))
-"""Hill ranges, near one first (where two lie, the first drawn stays): height, share of haze, lattice cells around."""
+# Elevation of the rings and the share of the texture's height below each: most of it for what a car's camera sees.
+_RINGS = tuple(math.radians(degrees) for degrees in (-3.0, 4.0, 14.0, 35.0, 90.0))
+_SHARES = (0.0, 0.34, 0.62, 0.84, 1.0)
+_LAYERS = ((1.0, 0.55, 11), (0.62, 0.22, 29))
+"""Ranges of hills, the far one first: height, share of haze, lattice cells around."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shell:
-    """A piece around the eye: (V, 3) vertices at distance 1, faces inwards, colours or texture coordinates."""
+    """A piece around the eye: (V, 3) vertices at distance 1, (T, 3) faces inwards, (V, 2) texture coordinates."""
 
     vertices: FloatArray
     triangles: NDArray[np.int32]
-    colours: NDArray[np.uint8] | None
-    uv: FloatArray | None
-
-
-def _row_of(elevation: FloatArray | float) -> FloatArray:
-    """Texture row (0 bottom .. 1 top) of an elevation: the horizon gets most of the rows."""
-    share = (np.asarray(elevation) - _RINGS[0]) / (_RINGS[-1] - _RINGS[0])
-    return np.asarray(np.sqrt(np.clip(share, 0.0, 1.0)))
+    uv: FloatArray
 
 
 def _strip(columns: int, rows: int) -> NDArray[np.int32]:
@@ -59,8 +57,7 @@ def _directions(azimuth: FloatArray, elevation: FloatArray) -> FloatArray:
 def picture(sky: Sky) -> NDArray[np.uint8]:
     """The dome's texture, (256, 1024, 3) uint8: azimuth to the right from +x counter-clockwise, row 0 the zenith."""
     height, width = _SHAPE
-    share = 1 - (np.arange(height) + 0.5) / height
-    elevation = _RINGS[0] + share * share * (_RINGS[-1] - _RINGS[0])
+    elevation = np.interp(1 - (np.arange(height) + 0.5) / height, _SHARES, _RINGS)
     azimuth = (np.arange(width) + 0.5) / width * 2 * math.pi
     up = np.clip(np.sin(elevation), 0.0, 1.0)
     # Blue deepens quickly above the horizon and hardly any more above 45 degrees.
@@ -82,7 +79,38 @@ def picture(sky: Sky) -> NDArray[np.uint8]:
     near = math.cos(math.radians(1.3)), math.cos(math.radians(4.5))
     colour += smoothstep(near[1], near[0], towards)[..., None] * 0.55 * (warm - colour)
     colour[towards > near[0]] = (1.0, 0.98, 0.90)
+    for outline, tone, haze in _ranges(sky, width):
+        foot = np.array(sky.ground) * (1 - haze) + np.array(sky.horizon) * haze
+        rise = np.clip(elevation[:, None] / np.maximum(outline, 1e-6), 0.0, 1.0)[..., None]
+        behind = elevation[:, None] > outline
+        colour = np.where(behind[..., None], colour, foot * 0.5 + tone * 0.5 + 0.5 * rise * (tone - foot))
     return to_bytes(colour)
+
+
+@lru_cache(maxsize=8)
+def labels(sky: Sky) -> NDArray[np.uint8]:
+    """What `picture` shows, (256, 1024) uint8 `Label`: sky or terrain."""
+    height, width = _SHAPE
+    elevation = np.interp(1 - (np.arange(height) + 0.5) / height, _SHARES, _RINGS)
+    marks = np.full(_SHAPE, int(Label.SKY), dtype=np.uint8)
+    for outline, _, _ in _ranges(sky, width):
+        marks[elevation[:, None] <= outline] = int(Label.TERRAIN)
+    return marks
+
+
+def _ranges(sky: Sky, width: int) -> list[tuple[FloatArray, FloatArray, float]]:
+    """Ranges of hills, the far one first: elevation of the outline (width,), colour (3,), share of haze at the foot."""
+    if sky.hills <= 0:
+        return []
+    rng = generator(sky.seed, "hills")
+    ranges = []
+    for height, haze, cells in _LAYERS:
+        ridge = fractal_noise(rng, (1, width), (1, cells), 5, 0.5)[0]
+        low, high = ridge.min(), ridge.max()
+        outline = sky.hills * height * (0.2 + 0.8 * (ridge - low) / (high - low))
+        tone = np.array(sky.hill_colour) * (1 - haze) + np.array(sky.horizon) * haze
+        ranges.append((outline, tone, 0.35 + 0.3 * haze))
+    return ranges
 
 
 def _clouds(sky: Sky, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -106,46 +134,10 @@ def _clouds(sky: Sky, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
 def dome() -> list[Shell]:
     """The sectors of the dome; texture coordinates into `picture`."""
     shells = []
-    columns = 6
     for sector in range(SECTORS):
-        turn = (sector + np.linspace(0.0, 1.0, columns + 1)) / SECTORS
+        turn = (sector + np.linspace(0.0, 1.0, _COLUMNS + 1)) / SECTORS
         elevation, around = (g.ravel() for g in np.meshgrid(np.array(_RINGS), turn, indexing="ij"))
-        uv = np.stack((around, _row_of(elevation)), axis=1)
-        # Rows are the square root of the elevation, which the corners' straight interpolation follows well enough.
+        share = np.repeat(np.array(_SHARES), _COLUMNS + 1)
         vertices = _directions(2 * math.pi * around, elevation)
-        shells.append(Shell(vertices, _strip(columns + 1, len(_RINGS)), None, uv))
-    return shells
-
-
-def _mix(first: Colour, second: Colour, share: float) -> FloatArray:
-    return np.array(first) * (1 - share) + np.array(second) * share
-
-
-def hills(sky: Sky) -> list[Shell]:
-    """The sectors of the ranges of hills around; empty when the sky has none."""
-    if sky.hills <= 0:
-        return []
-    steps = 80
-    rng = generator(sky.seed, "hills")
-    ranges = []
-    for height, haze, cells in _LAYERS:
-        ridge = fractal_noise(rng, (1, steps), (1, cells), 4, 0.5)[0]
-        low, high = ridge.min(), ridge.max()
-        top = sky.hills * height * (0.2 + 0.8 * (ridge - low) / (high - low))
-        ranges.append((np.append(top, top[0]), _mix(sky.hill_colour, sky.horizon, haze), haze))
-    shells = []
-    for sector in range(SECTORS):
-        parts = np.arange(sector * steps // SECTORS, (sector + 1) * steps // SECTORS + 1)
-        azimuth = 2 * math.pi * parts / steps
-        vertices: list[FloatArray] = []
-        colours: list[NDArray[np.uint8]] = []
-        for level, (top, tone, haze) in enumerate(ranges):
-            radius = 1.0 + 0.01 * level
-            for elevation, mist in ((np.full(len(parts), -0.055), 0.75), (top[parts], 0.0)):
-                vertices.append(_directions(azimuth, elevation) * radius)
-                tint = _mix(tuple(tone), _mix(sky.ground, sky.horizon, 0.35 + 0.3 * haze), mist)  # type: ignore[arg-type]
-                colours.append(np.repeat(to_bytes(tint)[None, :], len(parts), axis=0))
-        count = len(parts)
-        faces = np.concatenate([_strip(count, 2) + 2 * count * level for level in range(len(ranges))])
-        shells.append(Shell(np.concatenate(vertices), faces, np.concatenate(colours), None))
+        shells.append(Shell(vertices, _strip(_COLUMNS + 1, len(_RINGS)), np.stack((around, share), axis=1)))
     return shells

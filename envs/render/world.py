@@ -21,7 +21,6 @@ from envs.render.geometry import (
     make_label_texture,
     make_texture,
 )
-from envs.render.labels import Label
 from envs.render.noise import to_bytes
 from envs.render.scene import Colour, SceneDescription
 
@@ -29,7 +28,7 @@ BLOCK = 240.0
 """Side of the squares in which static pieces are culled together, metres."""
 SHADOW_LIFT = 4
 SKY_DEPTH = 64
-"""Values of the depth buffer below this are sky or hills."""
+"""Values of the depth buffer below this are sky."""
 EVERY = (1 << 30) - 1
 COLOUR_CAMERAS = (1 << 15) - 1
 LABEL_CAMERAS = EVERY & ~COLOUR_CAMERAS
@@ -74,7 +73,7 @@ class World:
         for node in self._add_pieces(shadows, self.shadow_state(), None):
             node.hide(core.DrawMask(LABEL_CAMERAS))
         self._unlabelled: list[Piece] = props
-        self.around = self._sky(scene, far)
+        self.around = self._sky(scene, near, far)
 
     def material(self, material: Material) -> tuple[Any, str]:
         """Render state and label tag of a mesh's material."""
@@ -218,26 +217,26 @@ class World:
             self._blocks[key] = self._static.attachNewNode("block")
         return self._blocks[key]
 
-    def _sky(self, scene: SceneDescription, far: float) -> Any:
-        """Dome and hills under one node, which the renderer keeps at the eye."""
+    def _sky(self, scene: SceneDescription, near: float, far: float) -> Any:
+        """The dome with its hills under one node, which the renderer keeps at the eye."""
         core = self._core
         around = self.root.attachNewNode("sky")
+        # Drawn last, and only where nothing is: its depth is squeezed beyond everything, still in proportion to
+        # 1 / distance, which texturing needs.
+        around.setDepthWrite(False)
+        around.setBin("fixed", 0)
+        squeeze = 0.5 * SKY_DEPTH * 0.25 * far / near * 2.0**-20
+        depth = core.DepthOffsetAttrib.make(0, 1.0 - squeeze, 1.0 - squeeze * near / far)
         picture = make_texture("sky", sky.picture(scene.sky))
-        for order, (shells, label) in enumerate(((sky.dome(), Label.SKY), (sky.hills(scene.sky), Label.TERRAIN))):
-            for shell in shells:
-                colours = np.full(shell.vertices.shape, 255, np.uint8) if shell.colours is None else shell.colours
-                uv = None if shell.uv is None else shell.uv.astype(np.float32)
-                # Well inside the far plane: only the direction counts.
-                vertices = (shell.vertices * far * 0.5).astype(np.float32)
-                # Drawn last and only where nothing is: one depth for all of it, beyond everything, the hills nearer.
-                depth = 1.0 - SKY_DEPTH / 4 * (1 + order) * 2.0**-20
-                state = core.RenderState.make(core.DepthOffsetAttrib.make(0, depth, depth))
-                if uv is not None:
-                    state = state.addAttrib(core.TextureAttrib.make(picture))
-                node = core.GeomNode("")
-                node.addGeom(make_geom(vertices, shell.triangles, colours, uv), state)
-                node.setTag("label", self._flat_tag(label))
-                around.attachNewNode(node).setBin("fixed", 1 - order)
+        self.tag_states["sky"] = label_texture_state(make_label_texture("sky-labels", sky.labels(scene.sky), None))
+        state = core.RenderState.make(depth, core.TextureAttrib.make(picture))
+        for shell in sky.dome():
+            node = core.GeomNode("")
+            # Well inside the far plane: only the direction counts.
+            vertices = (shell.vertices * far * 0.5).astype(np.float32)
+            node.addGeom(make_geom(vertices, shell.triangles, None, shell.uv.astype(np.float32)), state)
+            node.setTag("label", "sky")
+            around.attachNewNode(node)
         return around
 
 
