@@ -116,24 +116,24 @@ def test_points_land_on_the_pixels_of_the_pinhole_model(make_renderer, width, he
     rng = np.random.default_rng(5)
     fov = math.radians(80)
     focal = width / 2 / math.tan(fov / 2)
+    black = Sky(horizon=(0, 0, 0), zenith=(0, 0, 0), clouds=0, hills=0, ground=(0, 0, 0), sun_elevation=-1.0)
+    renderer = make_renderer(SceneDescription(sky=black))
+    camera = renderer.camera(width, height, fov, supersample=samples)
+    pose = Pose.from_angles(0, 0, 0)
     offsets = []
     for _ in range(60):
         u, v = rng.uniform(12, width - 12), rng.uniform(12, height - 12)
         distance, half = rng.uniform(4, 40), rng.uniform(2.0, 7.0) / focal
         middle = np.array((1.0, (width / 2 - u) / focal, (height / 2 - v) / focal)) * distance
         corners = middle + distance * half * np.array(((0, 1, -1), (0, -1, -1), (0, -1, 1), (0, 1, 1)))
-        plate = quad(corners, shade=False)
-        renderer = Renderer(SceneDescription([plate], sky=Sky(horizon=(0, 0, 0), zenith=(0, 0, 0), clouds=0, hills=0,
-                                                              ground=(0, 0, 0), sun_elevation=-1.0)))  # fmt: skip
-        camera = renderer.camera(width, height, fov, supersample=samples)
-        pose = Pose.from_angles(0, 0, 0)
+        plate = renderer.add(quad(corners, shade=False), pose)
         weight = camera.render(pose).rgb.astype(float).sum(axis=2)
+        plate.remove()
         weight[weight < 60] = 0
         rows, columns = np.indices(weight.shape) + 0.5
         seen = np.array(((columns * weight).sum(), (rows * weight).sum())) / weight.sum()
         np.testing.assert_allclose(camera.project(pose, middle[None])[0], (u, v), atol=1e-9)
         offsets.append(seen - (u, v))
-        renderer.close()
     offsets = np.array(offsets)
     assert np.abs(offsets.mean(axis=0)).max() < 0.12 / samples + 0.03
     assert np.abs(offsets).max() < 1.0 / samples + 0.1
