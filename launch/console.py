@@ -64,11 +64,11 @@ def run_command_line(run: Callable[[], object]) -> int:
     """
     try:
         result = run()
-    except Exit as stop:
-        return stop.exit_code
     except (KeyboardInterrupt, Abort):
-        complain("stopped; the same command goes on where it was")
-        return INTERRUPTED
+        return _interrupted()
+    except Exit as stop:
+        # Typer itself turns Ctrl-C into this exit code.
+        return _interrupted() if stop.exit_code == INTERRUPTED else stop.exit_code
     except (LiquidPilotError, TyperException) as error:
         complain(error.format_message() if isinstance(error, TyperException) else str(error))
         return BAD_USAGE
@@ -82,3 +82,8 @@ def run_command_line(run: Callable[[], object]) -> int:
         complain(f"{error.filename or 'writing failed'}: {DISK_ERRORS[error.errno]}")
         return BAD_USAGE
     return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    complain("stopped; the same command goes on where it was")
+    return INTERRUPTED

@@ -8,7 +8,7 @@ Action:
     float32 (2,) in [-1, 1]: steering as a fraction of the greatest wheel angle (0.5 rad, + left), and acceleration
     (+1 = 4 m/s^2 from the motor, -1 = 8 m/s^2 from the brakes).
 Reward:
-    progress along the route / what 15 m/s gives, less half the distance from the lane centre / half the lane width;
+    progress along the route / what 12 m/s gives, less half the distance from the lane centre / half the lane width;
     -10 for an episode that ends by a failure.
 Info:
     the truth, see `LaneKeepingEnv.step`; the same keys at every step.

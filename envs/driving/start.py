@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from envs.road import Route
     from scenarios.schema import StartSpec
 
-LATERAL_ACCELERATION = 2.5
+LATERAL_ACCELERATION = 2.2
 """m/s^2 in a curve at the target speed; like the four below it is the expert's (policies/expert.py)."""
-SPEED_MAX = 15.0
+SPEED_MAX = 12.0
 """m/s."""
 SPEED_MIN = 4.0
 """m/s."""
-BRAKING = 2.0
+BRAKING = 1.5
 """m/s^2 before a curve."""
 HORIZON = 60.0
 """Metres of road that decide."""

@@ -42,9 +42,9 @@ DRIVING_ACTIONS: dict[str, ActionRecipe] = {
 class Augmentation(_Recipe):
     """Changes to the pictures while training."""
 
-    noise_share: float = Field(default=0.5, ge=0, le=1)
+    noise_share: float = Field(default=0.3, ge=0, le=1)
     """Share of the windows that get Gaussian noise; half of them clean cost no success without noise."""
-    noise: float = Field(default=0.4, ge=0)
+    noise: float = Field(default=0.25, ge=0)
     """Standard deviation of the noise is uniform in [0, noise], pictures being in [0, 1]."""
     light_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the windows with other light: the next three fields."""
