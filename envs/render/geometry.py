@@ -77,7 +77,10 @@ def make_texture(name: str, pixels: NDArray[np.uint8], blended: bool = False) ->
 
     The 4th channel cuts holes, or is a transparency where ``blended``.
     """
-    levels = [np.dstack((pixels, np.full(pixels.shape[:2], 255, np.uint8))) if pixels.shape[2] == 3 else pixels]
+    if pixels.shape[2] == 3:
+        # Panda's own mipmaps are right and quick where nothing is cut out.
+        return _upload(name, [np.dstack((pixels, np.full(pixels.shape[:2], 255, np.uint8)))])
+    levels = [pixels]
     while max(levels[-1].shape[:2]) > 1:
         levels.append(_halved(levels[-1], 4 if blended else 5))
     return _upload(name, levels)
@@ -90,8 +93,9 @@ def make_label_texture(name: str, labels: NDArray[np.uint8], alpha: NDArray[np.u
     colour[..., 3] = 255 if alpha is None else alpha
     levels, marks = [colour], [labels]
     while max(levels[-1].shape[:2]) > 1:
-        levels.append(_halved(levels[-1]))
         marks.append(_commonest(marks[-1]))
+        # Without holes there is nothing to average: every colour is overwritten below.
+        levels.append(np.full((*marks[-1].shape, 4), 255, np.uint8) if alpha is None else _halved(levels[-1]))
     for level, mark in zip(levels, marks, strict=True):
         level[..., :3] = mark[..., None]
     return _upload(name, levels)

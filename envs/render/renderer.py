@@ -78,11 +78,9 @@ class Camera:
         self._colour = self._node(lens, 1 << index, detail)
         self._labels = None
         if "segmentation" in channels:
-            world.prepare_labels()
             self._labels = self._node(lens, 1 << (index + _MOST_CAMERAS), detail)
             self._labels.node().setTagStateKey("label")
-            for tag, state in world.tag_states.items():
-                self._labels.node().setTagState(tag, state)
+            self.learn_labels()
         ground = world.ground
         self._background = (ground[0], ground[1], ground[2], 1.0)
 
@@ -95,10 +93,11 @@ class Camera:
         node.setLodScale(1.0 / max(detail, 0.25))
         return self._rig.attachNewNode(node)
 
-    def learn_tag(self, tag: str, state: Any) -> None:
-        """Draw nodes with this label tag with ``state`` in the segmentation; called when an object is added."""
+    def learn_labels(self) -> None:
+        """Draw every kind of node of the world in the segmentation; called again when an object was added."""
         if self._labels is not None:
-            self._labels.node().setTagState(tag, state)
+            for tag, state in self._renderer.world.label_states().items():
+                self._labels.node().setTagState(tag, state)
 
     @property
     def index(self) -> int:
@@ -256,9 +255,8 @@ class Renderer:
         indices = None if cameras is None else [camera.index for camera in cameras]
         actor = Actor(self.world, self.sky, what, tint, variant, scale, indices, self._actors.discard)
         self._actors.add(actor)
-        for tag, state in self.world.tag_states.items():
-            for camera in self._cameras:
-                camera.learn_tag(tag, state)
+        for camera in self._cameras:
+            camera.learn_labels()
         actor.move(pose)
         return actor
 

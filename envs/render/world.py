@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +59,8 @@ class World:
         # bounds of all of it, and each block that is out of view is dismissed as one.
         self._static = self.root.attachNewNode("static")
         self._blocks: dict[tuple[int, int], Any] = {}
-        self.tag_states: dict[str, Any] = {}
+        self._tag_makers: dict[str, Callable[[], Any]] = {}
+        self._tag_states: dict[str, Any] = {}
         self.origin = _origin(scene)
         self.origin_floats: tuple[float, float, float] = tuple(self.origin.tolist())
         self.ground: Colour = scene.sky.ground
@@ -138,12 +139,13 @@ class World:
         self.around.removeNode()
         self.root.removeNode()
         self._blocks.clear()
-        self.tag_states.clear()
+        self._tag_makers.clear()
+        self._tag_states.clear()
         self._own_textures.clear()
 
     def _flat_tag(self, label: int) -> str:
         tag = f"label-{int(label)}"
-        self.tag_states.setdefault(tag, flat_label_state(label))
+        self._tag_makers.setdefault(tag, lambda: flat_label_state(label))
         return tag
 
     def _texture(self, material: Material) -> tuple[Any, str, bool]:
@@ -163,15 +165,24 @@ class World:
         if not holes and labels is None:
             return texture[0], self._flat_tag(material.label), holes
         tag = f"texture-{number}-{id(labels)}-{int(material.label)}"
-        if tag not in self.tag_states:
-            marks = np.full(pixels.shape[:2], material.label, dtype=np.uint8) if labels is None else labels
-            self.tag_states[tag] = label_texture_state(
-                make_label_texture(tag, marks, pixels[..., 3] if holes else None)
-            )
+        label = material.label
+
+        def make_state() -> Any:
+            marks = np.full(pixels.shape[:2], label, dtype=np.uint8) if labels is None else labels
+            return label_texture_state(make_label_texture(tag, marks, pixels[..., 3] if holes else None))
+
+        self._tag_makers.setdefault(tag, make_state)
         return texture[0], tag, holes
 
-    def prepare_labels(self) -> None:
-        """Make the props' twins for segmentation; called before the first camera that needs them, then nothing."""
+    def label_states(self) -> dict[str, Any]:
+        """How segmentation draws the nodes of each label tag. Made when first asked for, like the props' twins."""
+        self._add_twins()
+        for tag, make in self._tag_makers.items():
+            if tag not in self._tag_states:
+                self._tag_states[tag] = make()
+        return self._tag_states
+
+    def _add_twins(self) -> None:
         state = self.atlas_label_state()
         twins = [
             replace(piece, colours=label_colours(piece.labels))
@@ -228,7 +239,9 @@ class World:
         squeeze = 0.5 * SKY_DEPTH * 0.25 * far / near * 2.0**-20
         depth = core.DepthOffsetAttrib.make(0, 1.0 - squeeze, 1.0 - squeeze * near / far)
         picture = make_texture("sky", sky.picture(scene.sky))
-        self.tag_states["sky"] = label_texture_state(make_label_texture("sky-labels", sky.labels(scene.sky), None))
+        self._tag_makers["sky"] = lambda: label_texture_state(
+            make_label_texture("sky-labels", sky.labels(scene.sky), None)
+        )
         state = core.RenderState.make(depth, core.TextureAttrib.make(picture))
         for shell in sky.dome():
             node = core.GeomNode("")

@@ -15,7 +15,7 @@ from envs.render.labels import Label
 from envs.render.pose import Pose
 from envs.render.renderer import Renderer
 from envs.render.scene import Mesh, SceneDescription, Sky
-from tests.render.worlds import RIGHT_ANGLE, WHITE, ground, quad, small_world
+from tests.render.worlds import RIGHT_ANGLE, ROOT, WHITE, ground, quad, small_world
 
 
 def test_depth_of_a_wall_is_exact(make_renderer):
@@ -283,7 +283,7 @@ def test_the_same_bytes_in_another_process_and_a_second_time():
     other.camera(120, 50, 1.0).render(Pose.from_angles(0, 0, 1))
     other.close()
     assert digest() == first
-    run = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == first
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from envs.render.labels import Label
 from envs.render.scene import Instance, Mesh, SceneDescription, Sky
 
+ROOT = Path(__file__).parents[2]
 WHITE = np.array((255, 255, 255), dtype=np.uint8)
 
 
