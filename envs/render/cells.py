@@ -25,7 +25,7 @@ PROP_CELL = 64.0
 """Side of the cells of props, metres; smaller, because here a cell is also what changes its detail as a whole."""
 NEAR, MIDDLE = 64.0, 150.0
 """Metres from the eye to a cell's middle up to which its props are drawn in full, and up to which small ones are."""
-SHADOW_CELL, SHADOWS = 128.0, 130.0
+SHADOW_CELL, SHADOWS = 64.0, 84.0
 """Side of the cells of shadows, and metres from the eye to a cell's middle up to which they are drawn."""
 
 Cell = tuple[int, int]
