@@ -13,8 +13,8 @@ from launch.record import record
 from launch.train import DrivingCheck, recipe, train
 from launch.versions import versions
 
-SCENARIOS = ("train-mixed", "train-passes")
-"""Generated roads of every kind, and as much again of the hardest: many roads teach more than many metres of one."""
+SCENARIOS = ("train-mixed", "train-passes", "train-streets")
+"""Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one."""
 FRAMES = 20_000
 EPISODES = 3
 """Of each held-out scenario."""
