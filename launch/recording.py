@@ -55,6 +55,8 @@ class Recording:
     """Share of the segments that begin anywhere; the others in proportion to the curvature ahead."""
     curvature_ahead_m: float = 40.0
     """How much road ahead counts for that, m."""
+    crossing_curvature: float = 0.03
+    """A crossing counts as a curve of this curvature, 1/m: straight as it is, only its far side shows the way."""
     off_lane: float = 2.0
     """Replaces the scenario's limit in segments: the way back from beyond the lane's edge is worth seeing."""
     steering_pulse: float = 0.12
@@ -99,6 +101,9 @@ def segment_start(recording: Recording, way: Way, seed: int) -> dict[str, float]
         weights = np.ones(len(places))
     else:
         weights = curvature_ahead(way, places, recording.curvature_ahead_m) + 1e-9
+        for begin, end in way.crossings:
+            inside = np.minimum(places + recording.curvature_ahead_m, end) - np.maximum(places, begin)
+            weights += recording.crossing_curvature * np.maximum(inside, 0.0) / recording.curvature_ahead_m
     cumulative = np.cumsum(weights) / weights.sum()
     index = min(int(np.searchsorted(cumulative, place, side="right")), len(places) - 1)
     position = min(float(places[index]) + within * STEP_M, last)

@@ -46,6 +46,8 @@ class Way(NamedTuple):
     """Starts lie in 0 .. this, metres along the route."""
     length: float | None
     """Metres that an episode drives; None: to the route's end."""
+    crossings: tuple[tuple[float, float], ...] = ()
+    """Where the route passes through a junction: (from, to) in metres along it."""
 
     def finish(self, begin: float) -> float:
         """Where an episode that begins at ``begin`` is completed, metres along the route."""
@@ -87,7 +89,8 @@ class DrivingWorld:
         """The route of a scenario. Raises RouteError when it leaves the map or names what the map does not have."""
         key = (spec, random_start)
         if key not in self._ways:
-            self._ways[key] = self._plan(spec, random_start)
+            way = self._plan(spec, random_start)
+            self._ways[key] = way._replace(crossings=self._crossings(way.route))
         return self._ways[key]
 
     def _plan(self, spec: RouteSpec, random_start: bool) -> Way:
@@ -108,6 +111,15 @@ class DrivingWorld:
             return Way(plan_route(self.network, start, whole.length + length, spec.via), whole.length, length)
         except RouteError:
             return Way(plan_route(self.network, start, length, spec.via), 0.0, length)
+
+    def _crossings(self, route: Route) -> tuple[tuple[float, float], ...]:
+        entered = [*(s for _, _, s in route.lanes), route.length]
+        roads = (self.network.roads[road] for road, _, _ in route.lanes)
+        return tuple(
+            (begin, min(end, route.length))
+            for road, begin, end in zip(roads, entered, entered[1:], strict=False)
+            if road.junction is not None and begin < route.length
+        )
 
     @cached_property
     def scene(self) -> SceneDescription:
