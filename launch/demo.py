@@ -15,7 +15,7 @@ from launch.versions import versions
 
 SCENARIOS = ("train-mixed", "train-passes", "train-streets")
 """Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one."""
-FRAMES = 20_000
+FRAMES = 18_000
 EPISODES = 3
 """Of each held-out scenario."""
 FILM_S = 20.0

@@ -18,9 +18,9 @@ from launch.train import DrivingCheck, recipe, train
 
 NAME = "ncp19-lane"
 SCENARIOS = ("train-mixed", "train-passes", "train-streets", "train-lane")
-FRAMES = 60_000
+FRAMES = 48_000
 SEED = 1
-JOINT_EPOCHS = 3.0
+JOINT_EPOCHS = 2.0
 CHECK = DrivingCheck(episodes=24, length_m=800.0)
 WORK = Path("runs/zoo")
 
