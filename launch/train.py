@@ -18,7 +18,7 @@ from launch.console import complain
 from launch.errors import NothingToResume
 from launch.folder import JOB_FILE, named_write_errors, open_output
 from launch.progress import Report, progress_bar
-from liquid_pilot.imitation import ClosedLoopScore, JointStage, Progress, TrainConfig, TrainResult
+from liquid_pilot.imitation import ClosedLoopScore, LiquidStage, PerceptionStage, Progress, TrainConfig, TrainResult
 from liquid_pilot.nn.config import PilotConfig
 from scenarios.schema import Scenario
 
@@ -66,7 +66,9 @@ class Trained:
 
 
 def recipe(controller: str = "ncp19", *, seed: int = 0, epochs: float | None = None) -> TrainConfig:
-    """The default recipe for a controller; ``epochs`` sets the length of the end-to-end stage.
+    """The default recipe for a controller; ``epochs`` is how often the head sees every frame.
+
+    The controller's steps grow in the same proportion.
 
     Raises:
         UnknownController: with the nearest name.
@@ -74,8 +76,10 @@ def recipe(controller: str = "ncp19", *, seed: int = 0, epochs: float | None = N
     config = TrainConfig(network=PilotConfig.build(controller=controller, seed=seed), seed=seed)
     if epochs is None:
         return config
-    stages = tuple(s.model_copy(update={"epochs": epochs}) if isinstance(s, JointStage) else s for s in config.stages)
-    return config.model_copy(update={"stages": stages})
+    head, liquid = PerceptionStage(epochs=epochs), LiquidStage()
+    usual = next(stage.epochs for stage in config.stages if isinstance(stage, PerceptionStage))
+    steps = max(1, round(liquid.steps * epochs / usual))
+    return config.model_copy(update={"stages": (head, liquid.model_copy(update={"steps": steps}))})
 
 
 def train(

@@ -20,8 +20,8 @@ NAME = "ncp19-lane"
 SCENARIOS = ("train-mixed", "train-passes", "train-streets", "train-lane")
 FRAMES = 48_000
 SEED = 1
-JOINT_EPOCHS = 2.0
-CHECK = DrivingCheck(episodes=24, length_m=800.0)
+EPOCHS = 4.0
+CHECK = DrivingCheck(episodes=16, length_m=600.0)
 WORK = Path("runs/zoo")
 
 
@@ -32,7 +32,7 @@ def make(work: Path = WORK) -> Path:
     with progress_bar("record", "frames") as progress:
         record(SCENARIOS, drives, frames=FRAMES, seed=SEED, progress=progress)
     complain(f"training -> {run}")
-    trained = train(drives, run, config=recipe(seed=SEED, epochs=JOINT_EPOCHS), check=CHECK)
+    trained = train(drives, run, config=recipe(seed=SEED, epochs=EPOCHS), check=CHECK)
     say(trained.summary)
     target = policies.ZOO / NAME
     fresh = target.with_name(f"{NAME}.new")
