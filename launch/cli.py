@@ -68,7 +68,7 @@ def record(
 
     One MCAP file per episode, with pictures, states, and the expert's answer to each.
 
-    Example: liquid-pilot record train-mixed --out drives/mine --episodes 300
+    Example: liquid-pilot record train-hairpins --out drives/mine --episodes 40
     """
     from launch.progress import progress_bar
     from launch.record import record as run
@@ -105,7 +105,7 @@ def train(
 
     The checkpoint is chosen by driving, not by loss.
 
-    Example: liquid-pilot train drives/mine --out runs/mine
+    Example: liquid-pilot train drives/mine --out runs/mine --epochs 1
     """
     from launch.train import DrivingCheck, recipe
     from launch.train import train as run
@@ -150,7 +150,7 @@ def replay(
 ) -> None:
     """Run a recorded drive again through the world.
 
-    Example: liquid-pilot replay drives/mine/train-mixed-000000.mcap --check
+    Example: liquid-pilot replay drives/mine/train-hairpins-000000.mcap --check
     """
     from launch.replay import check_replay
 
@@ -168,7 +168,7 @@ def view(drive: Annotated[Path, typer.Argument(help="A recorded drive, .mcap.")]
 
     It opens in Foxglove as it is, too.
 
-    Example: liquid-pilot view drives/mine/train-mixed-000000.mcap
+    Example: liquid-pilot view drives/mine/train-hairpins-000000.mcap
     """
     from launch.view import view_drive
 
