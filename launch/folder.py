@@ -120,9 +120,9 @@ def open_output(
     """
     folder = Path(path)
     described = json.loads(json.dumps(dict(job), allow_nan=False))  # tuples become lists, as they will be read back
-    if folder.exists() and not folder.is_dir():
-        raise FolderInUse(f"{folder}: this is a file; --out must name a folder that does not exist yet")
     with named_write_errors(folder):
+        if folder.exists() and not folder.is_dir():
+            raise FolderInUse(f"{folder}: this is a file; --out must name a folder that does not exist yet")
         made = _make_folders(folder)
         try:
             lock = _lock(folder)

@@ -54,6 +54,10 @@ def hairpins():
 # The disturbances.
 
 
+ROOM = Recording().frames * 0.05 * 20.0
+"""m: a segment at 20 m/s, the fastest that one may be."""
+
+
 def test_segment_starts_are_where_they_should_be(hairpins) -> None:
     recording = Recording()
     starts = [segment_start(recording, hairpins, seed) for seed in range(400)]
@@ -67,7 +71,7 @@ def test_segment_starts_are_where_they_should_be(hairpins) -> None:
     assert lateral.min() < -1.0 < 1.0 < lateral.max()
     assert 0.11 < np.abs(heading).max() <= 0.12
     assert positions.min() >= 0.0
-    assert positions.max() <= hairpins.route.length - 64.0
+    assert positions.max() <= hairpins.route.length - ROOM
     from envs.driving.start import target_speed
 
     factors = [start["speed"] / target_speed(hairpins.route, start["position_m"]) for start in starts]
@@ -77,7 +81,7 @@ def test_segment_starts_are_where_they_should_be(hairpins) -> None:
 
 def test_starts_follow_the_curvature_of_the_next_forty_metres(hairpins) -> None:
     """Independent: the mean of 4,000 drawn starts' curvature ahead against the weights' own expectation."""
-    places = np.arange(0.0, hairpins.route.length - 64.0, 2.0)
+    places = np.arange(0.0, hairpins.route.length - ROOM, 2.0)
     s, k = hairpins.route.s, np.abs(hairpins.route.curvature)
     ahead = np.array([k[(s >= place) & (s < place + 40.0)].mean() for place in places])
     assert curvature_ahead(hairpins, places, 40.0) == pytest.approx(ahead, abs=0.03 * ahead.max())
@@ -280,7 +284,7 @@ def test_bad_wishes_are_refused_and_leave_nothing(tmp_path, case) -> None:
         ({"a.yaml": "description: a\nroad: {file: b.xodr}\n", "b.xodr": "<OpenDRIVE>"}, r"b"),
         ({"a.yaml": "description: a\nroad: {file: b.xodr}\n", "b.xodr": ""}, r"b"),
         ({"a.yaml": "description: a\nroad: {map: country-1}\nroute: {length_m: 90000}\n"}, "90000|long"),
-        ({"a.yaml": "description: a\nroad: {map: country-1}\nroute: {length_m: 50}\n"}, "needs 64 m"),
+        ({"a.yaml": "description: a\nroad: {map: country-1}\nroute: {length_m: 15}\n"}, "needs 16 m"),
     ],
 )
 def test_bad_scenarios_and_maps_leave_nothing(tmp_path, files, message) -> None:
@@ -370,7 +374,7 @@ def test_blocks_hold_every_episode_once_and_one_road_each() -> None:
         for block in blocks:
             assert len({scenario.road_seed(episode_seed(scenario, 5, n)) for n in block.episodes}) == 1
         if name == "train-mixed":
-            assert len(blocks) == 40
+            assert len(blocks) == 80
 
 
 # Kills.
