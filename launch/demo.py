@@ -15,12 +15,13 @@ from launch.versions import versions
 
 SCENARIOS = ("train-mixed", "train-passes", "train-streets")
 """Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one."""
-FRAMES = 18_000
+FRAMES = 15_000
 EPISODES = 3
 """Of each held-out scenario."""
-FILM_S = 20.0
+FILM_S = 12.0
 """Length of each video; a whole episode takes longer to film than to drive."""
-CHECK = DrivingCheck(episodes=8, length_m=400.0)
+CHECK = DrivingCheck(episodes=6, length_m=300.0)
+CANDIDATES = 2
 
 
 def run_demo(out: Path, *, seed: int = 0, workers: int | None = None) -> Path:
@@ -36,7 +37,8 @@ def run_demo(out: Path, *, seed: int = 0, workers: int | None = None) -> Path:
         with progress_bar("record", "frames") as progress:
             record(SCENARIOS, drives, frames=FRAMES, seed=seed, workers=workers, progress=progress)
         complain(f"2 of 3: 19 liquid neurons learn from it -> {run}")
-        train(drives, run, config=recipe(seed=seed), check=CHECK, workers=workers)
+        config = recipe(seed=seed).model_copy(update={"candidates": CANDIDATES})
+        train(drives, run, config=config, check=CHECK, workers=workers)
         complain(f"3 of 3: they drive roads that they have never seen -> {results}")
         outcome = _judge(run, results, seed, workers)
         if not folder.already_finished:
