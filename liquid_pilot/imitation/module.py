@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ class Readout(nn.Module):
         return inputs[..., : self.actions], inputs[..., self.actions :]
 
 
-class StageModule(LightningModule):
+class StageModule(LightningModule, ABC):
     """What all stages share: optimiser, learning rates by step, clipping by part.
 
     ``rates`` names the parts that learn (``head``, ``controller``, ``readout``) with their learning rates.
@@ -64,13 +65,13 @@ class StageModule(LightningModule):
         self.action_loss = ActionLoss.of(config)
         self.encoder = Encoder(network, config.precision, config.threads)
 
+    @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """The training loss of a batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outputs(self, batch: Batch) -> Tensor:
         """The stage's guess (B, T, A) of the labels, for validation."""
-        raise NotImplementedError
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """The parameters that learn, by part."""
