@@ -42,8 +42,8 @@ def scenario_files(maps: Path, folder: Path, radius: float) -> Iterator[Path]:
                         "description": f"{path.stem}, road {curve.start.road}: {side}, radius {curve.radius:.0f} m",
                         "road": {"file": str(path.absolute())},
                         "route": {
-                            "length_m": round(length, 3),
-                            "start": {"road": start.road, "lane": start.lane, "s": round(start.s, 3)},
+                            "length_m": length,
+                            "start": {"road": start.road, "lane": start.lane, "s": start.s},
                         },
                         "start": {"position": "begin", "lateral_m": 0.5, "heading_deg": 3.0},
                         "surroundings": {"theme": "town", "seed": 1},
