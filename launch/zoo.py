@@ -17,8 +17,8 @@ from launch.record import record
 from launch.train import DrivingCheck, recipe, train
 
 NAME = "ncp19-lane"
-SCENARIOS = ("train-mixed", "train-passes", "train-streets", "train-lane")
-FRAMES = 48_000
+SCENARIOS = ("train-mixed", "train-passes", "train-streets", "train-lanes", "train-corners", "train-avenue", "train-avenue-right")
+FRAMES = 98_000
 SEED = 1
 EPOCHS = 4.0
 CHECK = DrivingCheck(episodes=16, length_m=600.0)

@@ -19,6 +19,8 @@ _TRIES = 14
 _RESTARTS = 60
 _SHORTEST_ARC = 6.0
 _LAST_STRAIGHT = 50.0
+_MOST_UNWINDING = 0.8
+"""rad; by how much the road's last clothoid may still turn."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,17 @@ class _Stretch:
 class Wanderer:
     """Draws a road stretch by stretch and takes stretches back when the road has run into a corner."""
 
-    def __init__(self, draw: Draw, rules: tuple[Bends, ...], inside: float, swing: float) -> None:
+    def __init__(
+        self, draw: Draw, rules: tuple[Bends, ...], inside: float, swing: float, least_radius: float = 0.0
+    ) -> None:
         """``inside``: m from the reference line to the driven lane's centre; ``swing``: degrees that the heading may
-        leave the first one, which is what keeps most roads from running into themselves."""
+        leave the first one, which is what keeps most roads from running into themselves; ``least_radius``: of the
+        reference line in m, so that the inner border of a wide section still is a line that goes forward."""
         self._draw = draw
         self._rules = rules
         self._inside = inside
         self._swing = math.radians(swing)
+        self._least_radius = least_radius
 
     def road(self, start: Pose, length: float) -> list[Piece]:
         """Pieces of exactly ``length`` m that begin and end straight. Raises MapError when no try succeeds."""
@@ -137,7 +143,9 @@ class Wanderer:
         """Unwind and run straight to the very length; None when that comes near an earlier part."""
         rest, tail = round(length - total(pieces), 3), []
         if pieces[-1].end != 0.0:
-            unwind = round(min(rest / 2, max(20.0, 900.0 * abs(pieces[-1].end))), 2)
+            # Gently, but a clothoid that begins at a corner of a few metres must not turn for ever.
+            gentle = max(20.0, 900.0 * abs(pieces[-1].end))
+            unwind = round(min(rest / 2, gentle, _MOST_UNWINDING * 2.0 / abs(pieces[-1].end)), 2)
             tail.append(Piece(unwind, pieces[-1].end, 0.0))
             rest = round(rest - unwind, 3)
         tail.append(line(rest))
@@ -152,7 +160,7 @@ class Wanderer:
                 line(draw.uniform(rule.straight)),
             ]
         radius = rule.radius[0] if draw.chance(rule.tightest) else draw.log_uniform(rule.radius)
-        radius = round(radius + self._inside, 2)
+        radius = max(round(radius + self._inside, 2), round(self._least_radius, 2))
         angle = math.radians(draw.uniform(rule.angle))
         side = -1 if curvature > 0 else 1
         if curvature == 0.0 or not draw.chance(rule.alternate):

@@ -11,7 +11,7 @@ from scenarios.maps.curve import Piece, Pose
 from scenarios.maps.draw import Draw
 from scenarios.maps.opendrive import Road, write_map
 from scenarios.maps.profile import FLAT, Height, Hills, draw_profile, terrain_is_natural
-from scenarios.maps.section import Section, motorway, narrow_lane, two_lanes
+from scenarios.maps.section import Section, avenue, built_up_street, motorway, narrow_lane, two_lanes
 from scenarios.maps.styles import Style
 from scenarios.maps.town import town_roads
 
@@ -42,6 +42,16 @@ HAIRPINS = Ways(
 )
 OPEN = Ways((Bends((50.0, 220.0), (15.0, 80.0), (18.0, 40.0), straight=(40.0, 140.0)),), swing=90.0)
 NARROW = Ways((Bends((27.0, 120.0), (15.0, 95.0), (12.0, 28.0), straight_share=0.2, straight=(15.0, 70.0)),))
+# CARLA's towns: corners of 6 to 15 m at the end of a straight, with hardly a transition; wide avenues bend at 20 m.
+CORNERS = Ways(
+    (
+        Bends((6.0, 15.0), (65.0, 100.0), (1.0, 5.0), straight_share=0.8, straight=(25.0, 90.0)),
+        Bends((6.0, 15.0), (65.0, 100.0), (1.0, 5.0), straight_share=0.8, straight=(25.0, 90.0)),
+        Bends((15.0, 60.0), (15.0, 80.0), (2.0, 15.0), straight_share=0.6, straight=(20.0, 70.0)),
+    ),
+    swing=130.0,
+)
+AVENUE = Ways((Bends((24.0, 110.0), (15.0, 95.0), (2.0, 25.0), straight_share=0.4, straight=(20.0, 100.0)),))
 
 GENTLE = Hills((0.0, 0.02), (60.0, 200.0), (1000.0, 2500.0), highest=8.0)
 ROLLING = Hills((0.01, 0.05), (30.0, 120.0), (800.0, 2000.0), highest=18.0)
@@ -64,6 +74,10 @@ def _plan(draw: Draw, style: Style, length: float) -> tuple[Ways, Hills | None, 
         return OPEN, STEEP, two_lanes(draw, length)
     if style == "lane":
         return NARROW, draw.choice({GENTLE: 0.5, ROLLING: 0.5}), narrow_lane(draw)
+    if style == "corners":
+        return CORNERS, draw.choice({GENTLE: 0.3, None: 0.7}), built_up_street(draw)
+    if style == "avenue":
+        return AVENUE, draw.choice({GENTLE: 0.4, None: 0.6}), avenue(draw)
     if draw.chance(0.1):
         return MOTORWAY, draw.choice({GENTLE: 0.5, ROLLING: 0.5}), motorway(draw)
     ways = draw.choice({COUNTRY: 0.36, S_BENDS: 0.2, HAIRPINS: 0.22, OPEN: 0.12, NARROW: 0.1})
@@ -80,10 +94,10 @@ def make(seed: int, style: Style, length: float) -> str:
     if style == "town" or (style == "mixed" and draw.chance(0.12)):
         return write_map(name, note, *town_roads(seed, f"map-{style}-town", length))
     ways, hills, section = _plan(draw, style, length)
-    # Lane -1 is inside in right bends and lane 1 in left ones: either driven lane keeps the radius that is promised.
-    inside = section.right[0].width / 2
     start = Pose(0.0, 0.0, draw.uniform((0.0, 6.28)))
-    pieces = Wanderer(draw, ways.rules, inside, ways.swing).road(start, length)
+    # Lane -1 is inside in right bends and lane 1 in left ones: either of them keeps the radius that is promised.
+    inside = section.right[0].width / 2
+    pieces = Wanderer(draw, ways.rules, inside, ways.swing, section.reach + 0.5).road(start, length)
     profile = _profile(draw, hills, length, pieces, start)
     road = Road(1, name, start, tuple(pieces), section, profile)
     return write_map(name, note, [road], [])

@@ -44,6 +44,11 @@ class Section:
     kind: str = "rural"
     """OpenDRIVE's road type: rural, motorway, town, lowSpeed."""
 
+    @property
+    def reach(self) -> float:
+        """m from the reference line to the outermost border of the wider side."""
+        return max(sum(lane.width for lane in side) for side in (self.right, self.left))
+
 
 Weights = dict[str, float]
 
@@ -121,6 +126,60 @@ def street(draw: Draw) -> Section:
         Lane("sidewalk", draw.uniform((1.6, 2.4)), surface="pavement"),
     )
     return Section(side, side, (middle,), 50, "town")
+
+
+def built_up_street(draw: Draw) -> Section:
+    """A street between houses: one lane each way or one way only, perhaps with parked cars' strip, kerbs, pavements."""
+    alone = draw.chance(0.25)
+    parking = draw.choice({"marked": 0.2, "unmarked": 0.15, "none": 0.65})
+    edge = parking == "marked" or (parking == "none" and draw.chance(0.4))
+    middle = _town_middle(draw)
+    lane = Lane("driving", draw.uniform((3.0, 4.2)), (Mark("solid" if edge else "none", width=0.12),))
+    strip = (Lane("parking", draw.uniform((2.0, 3.5)), (_outside_parking(draw),)),) if parking != "none" else ()
+    border = _kerb_and_pavement(draw)
+    if alone:
+        left_edge = replace(middle, kind="solid" if draw.chance(0.5) else "none", colour="white")
+        return Section((lane, *strip, *border), border, (left_edge,), 50, "town")
+    # Where nothing else is painted, the middle line is what tells a street from a yard.
+    if middle.kind == "none" and not edge:
+        middle = replace(middle, kind="broken")
+    return Section((lane, *strip, *border), (lane, *strip, *border), (middle,), 50, "town")
+
+
+def avenue(draw: Draw) -> Section:
+    """Two lanes each way; between them a line, a green strip, or a lane to turn from that belongs to both."""
+    width, dash = draw.uniform((3.1, 3.9)), DASHES[draw.count(0, len(DASHES) - 1)]
+    between = Mark("broken", width=0.12, dash=dash, change="both")
+    edge = Mark("solid" if draw.chance(0.7) else "none", width=0.12)
+    shoulder = (Lane("shoulder", draw.uniform((0.5, 2.8))),) if draw.chance(0.6) else ()
+    lanes = (Lane("driving", width, (between,)), Lane("driving", width, (edge,)), *shoulder, *_kerb_and_pavement(draw))
+    colour = draw.choice({"yellow": 0.5, "white": 0.5})
+    middle = draw.choice({"turning": 0.4, "green": 0.2, "line": 0.4})
+    if middle == "turning":
+        ours, theirs = draw.choice({("broken solid", "solid broken"): 0.6, ("solid", "solid"): 0.4})
+        turning = Lane("bidirectional", draw.uniform((3.0, 3.6)), (Mark(theirs, colour, 0.12, dash),))
+        return Section(lanes, (turning, *lanes), (Mark(ours, colour, 0.12, dash),), 50, "town")
+    if middle == "green":
+        inner = Mark("solid", colour, 0.12)
+        median = Lane("median", draw.uniform((1.5, 5.0)), (inner,), "grass")
+        return Section(lanes, (median, *lanes), (inner,), 50, "town")
+    line = Mark(draw.choice({"solid solid": 0.6, "solid": 0.25, "broken": 0.15}), colour, 0.12, dash)
+    return Section(lanes, lanes, (line,), 50, "town")
+
+
+def _town_middle(draw: Draw) -> Mark:
+    kind = draw.choice({"broken": 0.5, "solid": 0.17, "solid solid": 0.25, "none": 0.08})
+    dash = DASHES[draw.count(0, len(DASHES) - 1)]
+    return Mark(kind, "yellow" if draw.chance(0.5) else "white", 0.12, dash)
+
+
+def _outside_parking(draw: Draw) -> Mark:
+    return Mark("solid" if draw.chance(0.4) else "none", width=0.12)
+
+
+def _kerb_and_pavement(draw: Draw) -> tuple[Lane, Lane]:
+    gutter = Lane("shoulder", draw.uniform((0.25, 0.6)), (Mark("curb", width=0.15),))
+    return gutter, Lane("sidewalk", draw.uniform((1.6, 4.2)), surface="pavement")
 
 
 def _verge(draw: Draw, shoulder: tuple[float, float]) -> tuple[Lane, Lane]:

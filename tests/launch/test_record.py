@@ -386,7 +386,7 @@ import quick_worlds
 from launch.record import record
 from launch.recording import Recording
 if __name__ == "__main__":
-    result = record(["train-lane", "train-country"], sys.argv[1], episodes=10, seed=1, workers=2,
+    result = record(["train-lane", "train-country"], sys.argv[1], episodes=30, seed=1, workers=2,
                     recording=Recording(frames=24), make_env=quick_worlds.SlowWorld)
     print(result.new_episodes)
 """
@@ -412,7 +412,7 @@ def uninterrupted(tmp_path_factory) -> dict[str, str]:
 
     out = tmp_path_factory.mktemp("whole") / "out"
     names, recording = ["train-lane", "train-country"], Recording(frames=24)
-    record(names, out, episodes=10, seed=1, workers=1, recording=recording, make_env=quick_worlds.QuickWorld)
+    record(names, out, episodes=30, seed=1, workers=1, recording=recording, make_env=quick_worlds.QuickWorld)
     sys.path.remove(str(HERE))
     return digests(out)
 
@@ -447,8 +447,8 @@ def test_killed_at_several_moments_the_same_command_goes_on(tmp_path, uninterrup
             verify(path)
             assert seen.setdefault(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
     last = start(tmp_path, out)
-    assert int(last.communicate(timeout=60)[0]) == 20 - len(seen)
-    assert moments[-1] <= len(seen) < 20
+    assert int(last.communicate(timeout=60)[0]) == 60 - len(seen)
+    assert moments[-1] <= len(seen) < 60
     for name, modified in seen.items():
         assert (out / name).stat().st_mtime_ns == modified, "done twice"
     assert digests(out) == uninterrupted
@@ -467,7 +467,7 @@ def test_a_killed_worker_is_replaced(tmp_path, uninterrupted, worlds) -> None:
     record(
         ["train-lane", "train-country"],
         tmp_path / "out",
-        episodes=10,
+        episodes=30,
         seed=1,
         workers=1,
         recording=Recording(frames=24),

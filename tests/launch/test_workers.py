@@ -234,7 +234,7 @@ def test_no_orphans_however_the_parent_ends(jobs, tmp_path, how) -> None:
         pids = [int(parent.stdout.readline()) for _ in range(2)]
         # The terminal's Ctrl-C goes to the whole group.
         os.killpg(parent.pid, how) if how == signal.SIGINT else os.kill(parent.pid, how)
-        parent.wait(10)
+        parent.wait(30)
     assert gone(pids)
     assert not list(tmp_path.glob("*.partial"))
 
