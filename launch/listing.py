@@ -25,7 +25,7 @@ def expand_scenarios(names: list[str]) -> list[str]:
             expanded += scenarios.catalogue(name)
         else:
             expanded.append(name)
-    return list(dict.fromkeys(expanded))
+    return expanded
 
 
 def list_scenarios() -> Iterator[str]:

@@ -10,6 +10,7 @@ import hashlib
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ def record(
     """Record drives; the same call again goes on where an interrupted one stopped.
 
     Args:
-        names: scenarios, catalogue names, YAML files, or splits (``train``).
+        names: scenarios, catalogue names, YAML files, or splits (``train``). What is named twice is recorded twice as
+            much.
         out: folder for the drives; new, or with this very recording's unfinished work.
         episodes: episodes of each scenario. Give it or ``frames``.
         frames: segments only: as many episodes as make at least so many frames in all.
@@ -130,21 +132,22 @@ def record(
     began = time.monotonic()
     recording = Recording() if recording is None else recording
     chosen = _scenarios(names)
-    count = _episodes_each(recording, episodes, frames, len(chosen))
+    counts = _episodes_of(chosen, recording, episodes, frames)
+    chosen = list(dict.fromkeys(chosen))
     digests = {scenario.name: _check_road(scenario, recording, episode_seed(scenario, seed, 0)) for scenario in chosen}
     job = {
         "command": "record",
         "scenarios": {scenario.name: scenario.to_dict() for scenario in chosen},
         "maps": digests,
-        "episodes": count,
+        "episodes": counts,
         "policy": _policy_identity(policy),
         "seed": seed,
         "recording": asdict(recording),
         "versions": versions(),
     }
     with open_output(out, job, owns=["*.mcap"]) as folder:
-        tally = _Tally(count * len(chosen), recording, progress)
-        missing = {scenario.name: _missing(folder.path, scenario, count, tally) for scenario in chosen}
+        tally = _Tally(sum(counts.values()), recording, progress)
+        missing = {s.name: _missing(folder.path, s, counts[s.name], tally) for s in chosen}
         tally.report()
         blocks = [
             block
@@ -208,7 +211,7 @@ def _scenarios(names: Sequence[str | os.PathLike[str] | Scenario]) -> list[Scena
         raise RecordingError("no scenario to record; give a name, for example train-country")
     known: dict[str, Scenario] = {}
     for scenario in chosen:
-        if known.setdefault(scenario.name, scenario) is not scenario:
+        if known.setdefault(scenario.name, scenario) != scenario:
             raise RecordingError(
                 f"two scenarios are called {scenario.name!r} ({known[scenario.name].source}, {scenario.source}), and "
                 "their drives would have the same names; rename one of the files"
@@ -216,16 +219,20 @@ def _scenarios(names: Sequence[str | os.PathLike[str] | Scenario]) -> list[Scena
     return chosen
 
 
-def _episodes_each(recording: Recording, episodes: int | None, frames: int | None, scenarios_chosen: int) -> int:
+def _episodes_of(
+    chosen: Sequence[Scenario], recording: Recording, episodes: int | None, frames: int | None
+) -> dict[str, int]:
+    """How many episodes of each scenario, by name; a scenario that is named twice gets twice as many."""
     if (episodes is None) == (frames is None):
         raise RecordingError("say how much to record: either the episodes of each scenario or the frames in all")
     if frames is not None:
         if recording.mode != "segments":
             raise RecordingError("how many frames whole drives have shows only afterwards; give the number of episodes")
-        episodes = math.ceil(frames / (recording.frames * scenarios_chosen))
+        episodes = math.ceil(frames / (recording.frames * len(chosen)))
     if episodes is None or episodes < 1:
         raise RecordingError("at least one episode must be recorded")
-    return episodes
+    times = Counter(scenario.name for scenario in chosen)
+    return {name: episodes * number for name, number in times.items()}
 
 
 def _check_road(scenario: Scenario, recording: Recording, seed: int) -> str:
@@ -342,7 +349,7 @@ def record_episode(env: LaneKeepingEnv, policy: Policy, path: Path, episode: int
     with DriveWriter(path, header) as drive:
         while True:
             label = policy.act(observation, info)
-            applied = disturbed(label, pulses.at(info["time"]))
+            applied = disturbed(label, pulses.at(info["time"]), recording.steering_pulse_gain)
             drive.add(make_step(observation, info, label, applied))
             if segments and drive.frames == recording.frames:
                 return drive.finish(end="cut", success=True).frames

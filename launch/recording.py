@@ -25,6 +25,8 @@ CONTROL_PERIOD = 0.05
 """s between two frames."""
 STEP_M = 2.0
 """Distance between the places where a segment may begin, m."""
+HERE_M = 8.0
+"""How much road ahead says how tightly the lane turns here, m."""
 FASTEST = 20.0
 """No disturbed segment is faster than this on average, m/s; it decides how much road a segment needs."""
 
@@ -46,10 +48,15 @@ class Recording:
     lateral_share: float = 0.7
     """...but not farther than this share of half the lane width."""
     heading_rad: float = 0.12
-    """Segments begin turned by up to this from the lane's direction, rad."""
+    """Segments begin turned by up to this from the lane's direction, rad..."""
+    heading_slip_m: float = 1.5
+    """...and by what the lane turns in so many metres: who turns in that much too early or too late. In a corner of
+    8 m that is 0.19 rad, and a network that never saw it lost every such corner."""
+    heading_most_rad: float = 0.35
+    """...but never by more than this, rad."""
     speed_low: float = 0.6
     """Segments begin with this..."""
-    speed_high: float = 1.2
+    speed_high: float = 1.35
     """...to this times the speed that suits the place."""
     uniform_share: float = 0.2
     """Share of the segments that begin anywhere; the others in proportion to the curvature ahead."""
@@ -61,6 +68,8 @@ class Recording:
     """Replaces the scenario's limit in segments: the way back from beyond the lane's edge is worth seeing."""
     steering_pulse: float = 0.12
     """Greatest pulse on the steering action; 0 for none."""
+    steering_pulse_gain: float = 2.0
+    """The pulse is multiplied by 1 + this x |label|: errors of a network grow with what it has to steer."""
     acceleration_pulse: float = 0.8
     """Greatest pulse on the acceleration action; 0 for none."""
     pulse_s: tuple[float, float] = (0.3, 1.2)
@@ -109,11 +118,13 @@ def segment_start(recording: Recording, way: Way, seed: int) -> dict[str, float]
     position = min(float(places[index]) + within * STEP_M, last)
     half_width = float(np.interp(position, way.route.s, way.route.half_width))
     farthest = min(recording.lateral_m, recording.lateral_share * half_width)
+    turn = float(curvature_ahead(way, np.array([position]), HERE_M)[0]) * recording.heading_slip_m
+    turned = min(recording.heading_rad + turn, recording.heading_most_rad)
     factor = recording.speed_low + speed * (recording.speed_high - recording.speed_low)
     return {
         "position_m": position,
         "lateral_m": (2.0 * lateral - 1.0) * farthest,
-        "heading_rad": (2.0 * heading - 1.0) * recording.heading_rad,
+        "heading_rad": (2.0 * heading - 1.0) * turned,
         "speed": factor * target_speed(way.route, position),
     }
 
@@ -163,7 +174,11 @@ class Pulses:
         return added
 
 
-def disturbed(label: npt.NDArray[Any], pulse: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """(A,) the action that is applied: label and pulse, within [-1, 1]."""
-    applied: npt.NDArray[np.float32] = np.clip(label + pulse, -1.0, 1.0).astype(np.float32)
+def disturbed(
+    label: npt.NDArray[Any], pulse: npt.NDArray[np.float64], steering_gain: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """(A,) the action that is applied, within [-1, 1]: label and pulse, that of the steering times
+    ``1 + steering_gain |label|``."""
+    gain = np.array([1.0 + steering_gain * abs(float(label[0])), *[1.0] * (len(label) - 1)])
+    applied: npt.NDArray[np.float32] = np.clip(label + pulse * gain, -1.0, 1.0).astype(np.float32)
     return applied
