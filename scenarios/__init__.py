@@ -1,7 +1,8 @@
 """Scenarios: what happens in a drive, as YAML files validated by pydantic, and the maps that we ship.
 
 ``scenarios.load("heldout-hairpins")`` gives a :class:`Scenario`, ``scenarios.catalogue()`` the names,
-``scenarios.maps.generate(seed, style, length_m)`` an OpenDRIVE road. Everything is imported at first use, so that
+``scenarios.maps.generate(seed, style, length_m)`` an OpenDRIVE road, ``scenarios.PRESETS`` every weather by its name
+and ``scenarios.FAULTS`` every fault. Everything is imported at first use, so that
 ``import scenarios`` costs nothing.
 """
 
@@ -15,33 +16,57 @@ if TYPE_CHECKING:
     from scenarios.errors import MapError as MapError
     from scenarios.errors import ScenarioError as ScenarioError
     from scenarios.errors import UnknownScenario as UnknownScenario
+    from scenarios.faults import FAULTS as FAULTS
+    from scenarios.faults import FaultSpec as FaultSpec
+    from scenarios.faults import parse_fault as parse_fault
     from scenarios.loader import catalogue as catalogue
     from scenarios.loader import load as load
     from scenarios.loader import parse as parse
     from scenarios.schema import Scenario as Scenario
     from scenarios.schema import json_schema as json_schema
+    from scenarios.weather import CLEAR as CLEAR
+    from scenarios.weather import PRESETS as PRESETS
+    from scenarios.weather import Weather as Weather
+    from scenarios.weather import WeatherPlan as WeatherPlan
+    from scenarios.weather import parse_weather as parse_weather
 
 _HOME = {
+    "CLEAR": "scenarios.weather",
+    "FAULTS": "scenarios.faults",
+    "FaultSpec": "scenarios.faults",
     "MapError": "scenarios.errors",
+    "PRESETS": "scenarios.weather",
     "Scenario": "scenarios.schema",
     "ScenarioError": "scenarios.errors",
     "UnknownScenario": "scenarios.errors",
+    "Weather": "scenarios.weather",
+    "WeatherPlan": "scenarios.weather",
     "catalogue": "scenarios.loader",
     "json_schema": "scenarios.schema",
     "load": "scenarios.loader",
     "parse": "scenarios.loader",
+    "parse_fault": "scenarios.faults",
+    "parse_weather": "scenarios.weather",
 }
 
 __all__ = [
+    "CLEAR",
+    "FAULTS",
+    "PRESETS",
+    "FaultSpec",
     "MapError",
     "Scenario",
     "ScenarioError",
     "UnknownScenario",
+    "Weather",
+    "WeatherPlan",
     "catalogue",
     "json_schema",
     "load",
     "maps",
     "parse",
+    "parse_fault",
+    "parse_weather",
 ]
 
 

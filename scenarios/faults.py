@@ -72,7 +72,8 @@ def _between(one: float, two: float, share: float, *, reciprocal: bool) -> float
     if share == 1.0:
         return two
     if reciprocal:
-        return 1.0 / (1.0 / one + share * (1.0 / two - 1.0 / one))
+        rate = 1.0 / one + share * (1.0 / two - 1.0 / one)
+        return 1.0 / rate if rate else math.inf
     return one + share * (two - one)
 
 
@@ -120,12 +121,12 @@ _KINDS = (
     _kind("saturation", "image",
           "Colours: the saturation in HSV, multiplied and added to; 1 and 2 pale, 3 to 5 garish (ImageNet-C).",
           {"factor": (0.3, 0.1, 2, 5, 20), "add": (0, 0, 0, 0.1, 0.2)}, {"factor": 1, "add": 0}, grows=False),
-    _kind("exposure_step", "image", "The exposure jumps by so many stops: over-exposed, lights clip.",
+    _kind("exposure_step", "image", "The exposure jumps by so many stops, up or down, anew every 2 s.",
           {"stops": (0.5, 1, 1.5, 2, 3)}, {"stops": 0}),
     # Pictures: the cable and the chip.
     _kind("jpeg", "image", "JPEG at this quality (ImageNet-C).",
           {"quality": (25, 18, 15, 10, 7)}, {"quality": 100}),
-    _kind("lost_blocks", "image", "Packets lost on the way: this share of the blocks (of so many pixels) is grey.",
+    _kind("lost_blocks", "image", "Packets lost on the way: this share of the blocks (of so many pixels) is wrong.",
           {"share": (0.02, 0.05, 0.1, 0.2, 0.35), "block": (16, 16, 16, 16, 16)}, {"share": 0, "block": 16}),
     _kind("dead_pixels", "image", "This share of the pixels is stuck at black or white, the same ones all the drive.",
           {"share": (0.001, 0.003, 0.01, 0.03, 0.1)}, {"share": 0}),
@@ -135,8 +136,8 @@ _KINDS = (
     _kind("lens_dirt", "image", "Dirt on the lens: soft brown spots over this share of the picture, so opaque.",
           {"share": (0.04, 0.08, 0.14, 0.22, 0.32), "opacity": (0.5, 0.6, 0.7, 0.8, 0.9)},
           {"share": 0, "opacity": 0.5}),
-    _kind("lens_drops", "image", "Drops on the lens: so many of this radius, each a small upside-down world.",
-          {"drops": (4, 8, 14, 22, 32), "radius": (6, 7, 8, 9, 10)}, {"drops": 0, "radius": 6}),
+    _kind("lens_drops", "image", "So many drops of water on the lens, each a small upside-down world; some slide down.",
+          {"drops": (5, 11, 20, 36, 60)}, {"drops": 0}),
     _kind("occlusion", "image", "Something sticks to the glass: one opaque patch over this share of the picture.",
           {"share": (0.03, 0.06, 0.12, 0.2, 0.3)}, {"share": 0}),
     # The camera. Metres and degrees; y to the left, z up, yaw to the left, pitch upwards, roll to the right.
@@ -227,7 +228,9 @@ class SeverityKeyframe(Keyframe):
 class SeverityCourse(Part):
     """A severity that slides along the episode."""
 
-    keyframes: Annotated[tuple[SeverityKeyframe, ...], AfterValidator(in_order)] = Field(min_length=2, strict=False)
+    keyframes: Annotated[tuple[SeverityKeyframe, ...], AfterValidator(in_order)] = Field(
+        strict=False, json_schema_extra={"minItems": 2}
+    )
     """At least two, all placed by the same of route_percent, route_m and time_s, increasing."""
 
 

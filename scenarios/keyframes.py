@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,9 @@ class Keyframe(Part):
         return float(getattr(self, self.axis))
 
 
+K = TypeVar("K", bound=Keyframe)
+
+
 class Span(NamedTuple):
     """Between which two keyframes a moment lies, and how far from the one to the other (0..1)."""
 
@@ -55,14 +58,24 @@ class Span(NamedTuple):
     share: float
 
 
-def in_order(frames: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The keyframes as they are. Raises ValueError unless all are placed by the same axis and strictly increase."""
-    for number, (one, two) in enumerate(pairwise(frames), start=2):
+class WrongKeyframe(ValueError):
+    """A keyframe that does not fit the one before it; ``inside`` is its place in the list, for the line number."""
+
+    def __init__(self, index: int, what: str) -> None:
+        self.inside = (index,)
+        super().__init__(what)
+
+
+def in_order(frames: tuple[K, ...]) -> tuple[K, ...]:
+    """The keyframes as they are. Raises ValueError unless there are two, all by the same axis, strictly increasing."""
+    if len(frames) < 2:
+        raise ValueError(f"at least two keyframes are needed, got {len(frames)}")
+    for index, (one, two) in enumerate(pairwise(frames), start=1):
         if one.axis != two.axis:
-            raise ValueError(f"keyframes must all be placed by the same key, got {one.axis} and {two.axis}")
+            raise WrongKeyframe(index, f"keyframes must all be placed by the same key, got {one.axis} and {two.axis}")
         if not one.place < two.place:
-            was = f"{two.axis} {two.place:g} after {one.place:g}"
-            raise ValueError(f"keyframes out of order: number {number} has {was}; they must increase")
+            what = f"keyframes out of order: {two.axis} {two.place:g} comes after {one.place:g}; they must increase"
+            raise WrongKeyframe(index, what)
     return frames
 
 

@@ -25,7 +25,7 @@ Node = yaml.Node | None
 
 
 def catalogue(split: str | None = None) -> list[str]:
-    """Sorted names of the shipped scenarios, of one split (train, validation, heldout, demo) when it is given."""
+    """Sorted names of the shipped scenarios, of one split (train, heldout, weather...) when it is given."""
     names = sorted(path.stem for path in CATALOGUE.glob("*.yaml"))
     return names if split is None else [name for name in names if load(name).split == split]
 
@@ -127,6 +127,8 @@ def _first_error(error: ValidationError, name: str, source: Path | None, root: N
     """The first unknown key of the file, or else the first mistake; one line is wanted, so the others are counted."""
     mistakes: dict[str, list[ErrorDetails]] = {}
     for details in error.errors():
+        # A mistake in a list as a whole may be the fault of one of its members.
+        details["loc"] += getattr(details.get("ctx", {}).get("error"), "inside", ())
         mistakes.setdefault(_path(details), []).append(details)
     # Of `seed: {first: 1, cout: 2}` pydantic also says that it is no integer; the deeper mistake is the news.
     for path in list(mistakes):
@@ -155,7 +157,7 @@ def _explain(key: str, found: list[ErrorDetails]) -> str:
         # Several for a union: "should be 'target' or a valid number".
         wanted = [e["msg"] if e["type"] != "model_type" else "Input should be a mapping" for e in found]
         message = " or ".join([wanted[0], *(text.removeprefix("Input should be ") for text in wanted[1:])])
-        message = message.removeprefix("Input ").replace("\n", " ")
+        message = message.removeprefix("Input ").replace("\n", " ").replace("valid tuple", "list")
         # A mapping as a whole is no help in a message of one line, and a long text would not be one.
         message += "" if isinstance(given, dict | list) else f", got {given!r:.60}"
         message = message[:1].lower() + message[1:]

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], n: int = 1) -> list[str]:
-    """The known names that look like this one, the best first; capitals, `-` and `_` make no difference."""
+    """At most n known names that look like this one, the best first; capitals, `-` and `_` make no difference."""
     plain: dict[str, list[str]] = {}
     for candidate in known:
         plain.setdefault(_plain(candidate), []).append(candidate)
-    close = difflib.get_close_matches(_plain(name), list(plain), n=n, cutoff=0.5)
-    return [candidate for found in close for candidate in plain[found]][:n]
+    best = difflib.get_close_matches(_plain(name), list(plain), n=1, cutoff=0.5)
+    # The best may be a poor guess, the others may not: `nigt` is `night`, and `WetNight` only by a stretch.
+    others = difflib.get_close_matches(_plain(name), list(plain), n=n, cutoff=0.7)
+    return [candidate for found in dict.fromkeys(best + others) for candidate in plain[found]][:n]
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

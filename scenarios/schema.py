@@ -1,22 +1,26 @@
-"""What a scenario says: the road, the route on it, the start pose, the surroundings, the camera and the limits.
+"""What a scenario says: road, route, start pose, surroundings, weather, faults, camera and limits.
 
 The models are the file format: a YAML file with exactly these keys (:mod:`scenarios.loader` reads it), and unknown
 keys are errors. Everything is frozen; nothing here draws a random number except by ``generator(seed, purpose)``.
-Weather and faults will be two more fields of :class:`Scenario`.
+Weather and faults have modules of their own, :mod:`scenarios.weather` and :mod:`scenarios.faults`.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from liquid_pilot.randomness import derive_seed
 from scenarios.errors import MapError
+from scenarios.faults import FaultSpec
 from scenarios.maps.styles import Style
+from scenarios.part import Part
+from scenarios.weather import WeatherField, WeatherPlan, parse_weather
 
 TRAIN_THEMES = ("meadow", "forest", "village")
 """Surroundings that training may see."""
@@ -24,7 +28,7 @@ HELDOUT_THEMES = ("autumn", "alpine", "desert", "town")
 """Surroundings that only evaluation sees."""
 
 Theme = Literal["meadow", "forest", "village", "autumn", "alpine", "desert", "town", "train", "heldout"]
-Split = Literal["train", "validation", "heldout", "demo"]
+Split = Literal["train", "validation", "heldout", "weather", "fault", "drift", "worst", "demo"]
 
 NO_CRASH_SPEED = 5.0 / 3.6
 """m/s; CARLA's NoCrash benchmark allows the time that the route takes at 5 km/h (Codevilla et al. 2019, section 4)."""
@@ -40,15 +44,7 @@ def _as_text(value: object) -> object:
 RoadId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 
 
-class _Part(BaseModel):
-    """Frozen, no unknown keys, no silent conversion (`yes` is not 1.0), no NaN or infinity."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class SeedFamily(_Part):
+class SeedFamily(Part):
     """Many roads in one scenario: the episode's seed picks ``first + seed mod count``."""
 
     first: int = Field(ge=0)
@@ -57,7 +53,7 @@ class SeedFamily(_Part):
     """How many consecutive road seeds belong to it. Consecutive episode seeds visit each once, then start again."""
 
 
-class GeneratedRoad(_Part):
+class GeneratedRoad(Part):
     """A road from :func:`scenarios.maps.generate`."""
 
     seed: int | SeedFamily
@@ -74,7 +70,7 @@ class GeneratedRoad(_Part):
         return self
 
 
-class RoadSource(_Part):
+class RoadSource(Part):
     """Where the road comes from: exactly one of `map`, `file` and `generate`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in ("map", "file", "generate")]})
@@ -95,7 +91,7 @@ class RoadSource(_Part):
         return self
 
 
-class LanePosition(_Part):
+class LanePosition(Part):
     """A place in a map, in OpenDRIVE's own words."""
 
     road: RoadId
@@ -106,7 +102,7 @@ class LanePosition(_Part):
     """Metres along the road's reference line."""
 
 
-class RouteSpec(_Part):
+class RouteSpec(Part):
     """Which way and how far."""
 
     length_m: float | None = Field(default=None, gt=0.0)
@@ -117,7 +113,7 @@ class RouteSpec(_Part):
     """Ids of the roads to follow, in order; none: straight on at junctions."""
 
 
-class StartSpec(_Part):
+class StartSpec(Part):
     """The pose of the car when an episode begins."""
 
     position: Literal["begin", "random"] = "begin"
@@ -130,7 +126,7 @@ class StartSpec(_Part):
     """Speed in m/s, or `target`: what the curvature ahead allows."""
 
 
-class Surroundings(_Part):
+class Surroundings(Part):
     """What stands beside the road."""
 
     theme: Theme = "meadow"
@@ -140,7 +136,7 @@ class Surroundings(_Part):
     """Where each tree and house stands."""
 
 
-class CameraSpec(_Part):
+class CameraSpec(Part):
     """The forward camera. The default has the paper's input size (Lechner et al. 2020), 200 x 78 RGB, and stands on the
     roof (1.3 m forward, 2.3 m up, as CARLA's imitation benchmarks mount theirs): at 78 rows a road 40 m away is 3.5
     pixels below the horizon from 1.4 m and 5.8 from 2.3 m, and it is there that a curve must be seen in time."""
@@ -159,7 +155,7 @@ class CameraSpec(_Part):
     """Degrees; negative looks down."""
 
 
-class Limits(_Part):
+class Limits(Part):
     """When an episode has failed."""
 
     off_lane: float = Field(default=1.0, gt=0.0)
@@ -172,7 +168,7 @@ class Limits(_Part):
         return TIME_ALLOWANCE + route_length / NO_CRASH_SPEED if self.time_limit_s is None else self.time_limit_s
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """One scenario; see the module's docstring, and ``scenarios/catalogue`` for examples."""
 
     description: str = Field(min_length=1, max_length=120)
@@ -185,6 +181,12 @@ class Scenario(_Part):
     """The pose at the beginning."""
     surroundings: Surroundings = Surroundings()
     """What stands beside the road."""
+    weather: WeatherField = WeatherPlan()
+    """Name of a preset, or a mapping of `preset` and parameters, or `keyframes` between which the weather slides."""
+    wet_grip: bool = False
+    """Whether a wet road (`wetness`, `precipitation_deposits`) grips less. In CARLA it does not, so by default no."""
+    faults: tuple[FaultSpec, ...] = Field(default=(), strict=False)
+    """What is wrong with sensors and actuators; image faults are applied in this order."""
     camera: CameraSpec = CameraSpec()
     """The forward camera."""
     limits: Limits = Limits()
@@ -233,6 +235,20 @@ class Scenario(_Part):
         if len(text.splitlines()) != text.count("\n"):
             text = yaml.safe_dump(data, sort_keys=False, width=120)
         return text
+
+    def with_conditions(
+        self, weather: WeatherPlan | str | None = None, faults: Iterable[FaultSpec] | None = None
+    ) -> Scenario:
+        """The same scenario in another weather (a preset's name or a plan) or with other faults; None: as they are.
+
+        The name and the source stay. Raises ScenarioError for an unknown preset.
+        """
+        changes: dict[str, Any] = {}
+        if weather is not None:
+            changes["weather"] = parse_weather(weather) if isinstance(weather, str) else weather
+        if faults is not None:
+            changes["faults"] = tuple(faults)
+        return self.model_copy(update=changes)
 
     def road_seed(self, episode_seed: int) -> int | None:
         """The seed of the generated road in this episode; None for a shipped map or a file."""

@@ -120,8 +120,6 @@ _MAY_BE_LEFT = (
     "cloudiness", "precipitation", "precipitation_deposits", "wind_intensity", "fog_density", "fog_distance",
     "fog_falloff", "wetness", "dust_storm",
 )  # fmt: skip
-CLEAR = Weather()
-"""The land as it is painted."""
 
 # Clouds, rain, puddles, wind, sun's azimuth and altitude, fog's density, distance and falloff, wetness, dust. The three
 # scattering values are the same in all: 1, 0.03, 0.0331. Wet at night and dry at noon is what the wheel says.
@@ -217,6 +215,8 @@ PRESETS: Mapping[str, Weather] = MappingProxyType(
     | {name: _carla(row) for name, row in _CARLA.items()}
 )
 """Every preset by its name, ours first."""
+CLEAR = PRESETS["clear"]
+"""The land as it is painted."""
 
 _NAMES_SCHEMA = {"type": "string", "enum": list(PRESETS), "description": "Name of a preset."}
 
@@ -309,7 +309,7 @@ class WeatherPlan(WeatherSettings):
     """The weather of an episode: one that stays, or `keyframes` between which it slides."""
 
     keyframes: Annotated[tuple[WeatherKeyframe, ...], AfterValidator(in_order)] | None = Field(
-        default=None, min_length=2, strict=False
+        default=None, strict=False, json_schema_extra={"minItems": 2}
     )
     """At least two, all placed by the same of route_percent, route_m and time_s, increasing. Nothing else then."""
 

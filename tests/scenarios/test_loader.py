@@ -5,12 +5,13 @@ from __future__ import annotations
 import pickle
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import scenarios
 from scenarios.errors import MapError, ScenarioError, UnknownScenario
-from scenarios.schema import SeedFamily
+from scenarios.schema import SeedFamily, Split
 from tests.scenarios.reading import read_roads
 
 GOOD = "description: x\nroad: {map: country-1}\n"
@@ -53,6 +54,89 @@ MISTAKES = {
     "two documents": (GOOD + "---\n" + GOOD, 3, "not YAML"),
     "python object": ("description: !!python/object/apply:os.getcwd []\n", 1, "could not determine a constructor"),
     "sequence in via": (GOOD + "route:\n  via:\n    - '1'\n    - [2]\n", 6, "route.via.1: should be a valid string"),
+    "no such preset": (GOOD + "weather: nigt\n", 3, "weather.preset: unknown weather 'nigt'; did you mean 'night'?"),
+    "no such preset deep": (
+        GOOD
+        + "weather:\n  keyframes:\n  - {time_s: 0, weather: clear}\n  - {time_s: 9, weather:\n     hardrain-nigt}\n",
+        6,
+        "weather.keyframes.1.weather.preset: unknown weather 'hardrain-nigt'; did you mean 'HardRainNight'",
+    ),
+    "no weather": (GOOD + "weather: 3\n", 3, "weather: should be the name of a preset or a mapping, got 3"),
+    "no such parameter": (GOOD + "weather:\n  fog_densiti: 3\n", 4, "did you mean 'fog_density'?"),
+    "too much fog": (GOOD + "weather:\n  fog_density: 101\n", 4, "weather.fog_density: should be 0 to 100, or -1"),
+    "nearly -1": (GOOD + "weather: {cloudiness: -0.5}\n", 3, "should be 0 to 100, or -1 to leave it"),
+    "sun too high": (GOOD + "weather: {sun_altitude_angle: 91}\n", 3, "should be less than or equal to 90, got 91"),
+    "keyframes and more": (
+        GOOD + "weather:\n  wetness: 3\n  keyframes: [{time_s: 0, weather: fog}, {time_s: 1, weather: fog}]\n",
+        3,
+        "weather: keyframes stand alone: put wetness into",
+    ),
+    "keyframes out of order": (
+        GOOD + "weather:\n  keyframes:\n  - {route_percent: 9, weather: clear}\n  - {route_percent: 9, weather: fog}\n",
+        6,
+        "weather.keyframes.1: keyframes out of order: route_percent 9 comes after 9; they must increase",
+    ),
+    "keyframes of two kinds": (
+        GOOD + "weather:\n  keyframes:\n  - {route_m: 9, weather: clear}\n  - {time_s: 10, weather: fog}\n",
+        6,
+        "keyframes must all be placed by the same key, got route_m and time_s",
+    ),
+    "keyframe nowhere": (
+        GOOD + "weather:\n  keyframes:\n  - {weather: fog}\n",
+        5,
+        "route_percent, route_m, time_s must",
+    ),
+    "keyframe twice": (
+        GOOD + "weather:\n  keyframes:\n  - {time_s: 0, route_m: 1, weather: fog}\n",
+        5,
+        "got route_m and time_s",
+    ),
+    "one keyframe": (
+        GOOD + "weather: {keyframes: [{time_s: 0, weather: fog}]}\n",
+        3,
+        "at least two keyframes are needed",
+    ),
+    "no such fault": (
+        GOOD + "faults:\n- {fault: jpeg, severity: 1}\n- fault: gaussian_nose\n  severity: 1\n",
+        5,
+        "faults.1.fault: unknown fault 'gaussian_nose'; did you mean 'gaussian_noise'?",
+    ),
+    "no list of faults": (GOOD + "faults: jpeg\n", 3, "faults: should be a list, got 'jpeg'"),
+    "no severity": (GOOD + "faults:\n- {fault: jpeg}\n", 4, "key 'faults.0.severity' is missing"),
+    "severity out of range": (
+        GOOD + "faults:\n- fault: jpeg\n  severity: 6\n",
+        5,
+        "faults.0.severity: should be less than or equal to 5, got 6",
+    ),
+    "severity in words": (GOOD + "faults: [{fault: jpeg, severity: bad}]\n", 3, "should be a valid number, got 'bad'"),
+    "severity out of order": (
+        GOOD + "faults:\n- fault: jpeg\n  severity:\n    keyframes:\n"
+        "    - {time_s: 5, severity: 1}\n    - {time_s: 4, severity: 2}\n",
+        8,
+        "faults.0.severity.keyframes.1: keyframes out of order: time_s 4 comes after 5",
+    ),
+    "key of a fault": (GOOD + "faults:\n- fault: jpeg\n  severty: 6\n", 5, "did you mean 'severity'?"),
+    "key of a schedule": (
+        GOOD + "faults:\n- {fault: jpeg, severity: 1,\n   schedule: {bursts_per_minut: 6}}\n",
+        5,
+        "unknown key 'faults.0.schedule.bursts_per_minut'; did you mean 'bursts_per_minute'?",
+    ),
+    "no schedule": (
+        GOOD + "faults: [{fault: jpeg, severity: 1, schedule: often}]\n",
+        3,
+        "faults.0.schedule: should be 'always' or a mapping, got 'often'",
+    ),
+    "half a burst": (GOOD + "faults: [{fault: jpeg, severity: 1, schedule: {burst_s: 1}}]\n", 3, "bursts need both"),
+    "two schedules": (
+        GOOD + "faults: [{fault: jpeg, severity: 1, schedule: {burst_s: 1, bursts_per_minute: 1, from_s: 1}}]\n",
+        3,
+        "not both",
+    ),
+    "back in time": (
+        GOOD + "faults: [{fault: jpeg, severity: 1, schedule: {from_s: 5, to_s: 5}}]\n",
+        3,
+        "to_s (5) must come after from_s (5)",
+    ),
     "all at once": (GOOD + "camera: {width: 1}\nlimits: {off_lane: 0}\nsplit: none\n", 3, "(and 2 more)"),
 }
 
@@ -119,7 +203,7 @@ def test_load_takes_name_path_and_scenario() -> None:
 
 
 def test_catalogue_has_what_was_promised() -> None:
-    by_split = {split: scenarios.catalogue(split) for split in ("train", "validation", "heldout")}
+    by_split = {split: scenarios.catalogue(split) for split in get_args(Split)}
     assert sorted(name for names in by_split.values() for name in names) == scenarios.catalogue()
     for split, names in by_split.items():
         assert all(name.startswith(f"{split}-") for name in names)
@@ -129,6 +213,11 @@ def test_catalogue_has_what_was_promised() -> None:
     assert len(used["heldout"]) >= 6
     assert not used["train"] & used["heldout"]
     assert used["train"] | used["heldout"] == set(scenarios.maps.shipped())
+    # Conditions are tried on roads that nobody trained on, each of them under several.
+    for split in ("weather", "drift", "worst"):
+        assert len(by_split[split]) >= 4
+        assert used[split] <= used["heldout"]
+    assert len(by_split["fault"]) >= 2
     # No generated road of one split is also in another.
     seen: dict[tuple[str, int], str] = {}
     for split, names in by_split.items():
@@ -143,7 +232,8 @@ def test_catalogue_has_what_was_promised() -> None:
 @pytest.mark.parametrize("name", scenarios.catalogue())
 def test_every_entry_loads_and_has_its_road(name: str) -> None:
     scenario = scenarios.load(name)
-    themes = scenarios.schema.HELDOUT_THEMES if scenario.split == "heldout" else scenarios.schema.TRAIN_THEMES
+    trained = scenario.split in ("train", "validation")
+    themes = scenarios.schema.TRAIN_THEMES if trained else scenarios.schema.HELDOUT_THEMES
     for episode in (0, 7):
         assert scenario.for_episode(episode).surroundings.theme in themes
         _, text = scenario.map_text(episode)
@@ -152,7 +242,9 @@ def test_every_entry_loads_and_has_its_road(name: str) -> None:
         assert sum(road.length for road in main) >= scenario.route.length_m + 300.0, "room for random starts"
         # The default start of a route is the longest road: it must be the first of the chain.
         assert max(main, key=lambda road: road.length).id == "1"
-    if scenario.split == "heldout":
-        assert scenario.route.length_m / 15.0 >= 60.0
+    # Each condition has its own split, so that clear weather is compared with clear weather.
+    plain = scenario.weather.label == "clear" and not scenario.faults
+    assert plain == (trained or scenario.split in ("heldout", "demo"))
+    if not trained:
         assert (scenario.start.lateral_m, scenario.start.heading_deg) == (0.5, 3.0)
         assert scenario.start.position == "random"

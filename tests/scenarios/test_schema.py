@@ -15,7 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios
+import scenarios.faults
+import scenarios.weather
 from scenarios.schema import HELDOUT_THEMES, TRAIN_THEMES, Limits, Scenario, json_schema
+from tests.scenarios.conditions import faults, weathers
 
 seeds = st.integers(0, 2**31)
 numbers = st.floats(0.01, 4.9)
@@ -48,7 +51,10 @@ dicts = st.fixed_dictionaries(
         "surroundings": st.fixed_dictionaries({"theme": st.sampled_from(["autumn", "train"]), "seed": seeds}),
         "camera": st.fixed_dictionaries({"width": st.integers(8, 4000), "pitch_deg": st.integers(-30, 30)}),
         "limits": st.fixed_dictionaries({"off_lane": numbers, "time_limit_s": st.one_of(st.none(), numbers)}),
-        "split": st.sampled_from(["train", "validation", "heldout", "demo"]),
+        "split": st.sampled_from(["train", "validation", "heldout", "weather", "fault", "drift", "worst", "demo"]),
+        "wet_grip": st.booleans(),
+        "weather": weathers,
+        "faults": st.lists(faults, max_size=3),
     },
 )
 
@@ -63,6 +69,8 @@ def test_yaml_round_trip(data: dict) -> None:
     # What was given is still there: a round trip that loses everything would be a round trip as well.
     for key, value in yaml.safe_load(yaml.safe_dump(data)).items():
         kept = scenario.to_dict()[key]
+        if key in ("weather", "faults"):
+            continue  # test_weather and test_faults look at these
         if isinstance(value, dict) and key != "road":
             assert {k: v for k, v in value.items() if v is not None}.items() <= kept.items() or key == "route"
         elif not isinstance(value, dict):
@@ -77,6 +85,9 @@ def test_defaults_are_those_of_the_contract() -> None:
         "route": {},
         "start": {"position": "begin", "lateral_m": 0.0, "heading_deg": 0.0, "speed": "target"},
         "surroundings": {"theme": "meadow", "seed": 0},
+        "weather": "clear",
+        "wet_grip": False,
+        "faults": [],
         "camera": {"width": 200, "height": 78, "fov_deg": 90.0, "x_m": 1.3, "z_m": 2.3, "pitch_deg": -8.0},
         "limits": {"off_lane": 1.0},
         "split": "demo",
@@ -84,6 +95,22 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (scenario.name, scenario.source) == ("unnamed", None)
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         scenario.split = "train"
+
+
+def test_other_conditions_leave_the_rest_as_it_is() -> None:
+    scenario = scenarios.load("heldout-hairpins")
+    other = scenario.with_conditions("dense_fog", scenarios.parse_fault("jpeg:2"))
+    assert (other.name, other.source) == (scenario.name, scenario.source)
+    assert other.to_dict() == {
+        **scenario.to_dict(),
+        "weather": "dense_fog",
+        "faults": [{"fault": "jpeg", "severity": 2.0, "schedule": "always"}],
+    }
+    assert other.for_episode(3).weather == other.weather
+    assert other.with_conditions() == other
+    assert other.with_conditions("clear", ()) == scenario
+    with pytest.raises(scenarios.ScenarioError, match="did you mean 'dense_fog'"):
+        scenario.with_conditions("densefog!")
 
 
 def test_time_limit_is_that_of_five_kilometres_an_hour() -> None:
@@ -147,12 +174,27 @@ def test_json_schema_knows_every_key() -> None:
     assert set(schema["required"]) == {"description", "road"}
     assert schema["additionalProperties"] is False
     assert "metres" in schema["$defs"]["StartSpec"]["properties"]["lateral_m"]["description"]
-    json.dumps(schema)
+    plan, spec = schema["$defs"]["WeatherPlan"], schema["$defs"]["FaultSpec"]
+    assert {*scenarios.weather.FIELDS, "preset", "keyframes"} == set(plan["properties"])
+    assert plan["properties"]["preset"]["enum"] == list(scenarios.PRESETS)
+    assert spec["properties"]["fault"]["enum"] == list(scenarios.FAULTS)
+    # One word is enough where a mapping may stand, and an editor must not underline it.
+    name, mapping = schema["properties"]["weather"]["anyOf"]
+    assert name["enum"] == list(scenarios.PRESETS)
+    assert mapping == {"$ref": "#/$defs/WeatherPlan"}
+    assert {"type": "string", "const": "always"} in spec["properties"]["schedule"]["anyOf"]
+    number, course = spec["properties"]["severity"]["oneOf"]
+    assert (number["minimum"], number["maximum"]) == (0.0, 5.0)
+    assert course == {"$ref": "#/$defs/SeverityCourse"}
+    for part in schema["$defs"].values():
+        for key, value in part["properties"].items():
+            assert value.get("description"), f"{part['title']}.{key}"
+    json.dumps(schema, allow_nan=False)
 
 
 def test_every_field_says_what_it_is() -> None:
-    parts = [Scenario, *(part for part in vars(scenarios.schema).values() if isinstance(part, type))]
-    for part in parts:
+    modules = (scenarios.schema, scenarios.weather, scenarios.faults)
+    for part in {part for module in modules for part in vars(module).values() if isinstance(part, type)}:
         if issubclass(part, pydantic.BaseModel):
             for key, value in part.model_fields.items():
                 assert value.description, f"{part.__name__}.{key} has no docstring"
