@@ -1,0 +1,143 @@
+"""Drops of water on the lens: each is a small lens itself, through which the scene stands on its head.
+
+Drops are drawn pixel by pixel of the drops alone, with whole pixels and integers: nothing of the picture between them
+is touched, and every machine gives the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.effects.settings import prepared
+from envs.effects.types import Image, Key
+from envs.render.noise import smoothstep
+
+_MOST = 64
+"""Drops on a lens at most."""
+_RADIUS = (0.015, 0.07)
+"""Radius of the smallest and of the largest drop, as a share of the image's width."""
+_VIEW = 0.45
+"""How far from a drop's middle its rim looks, as a share of the image's width."""
+
+
+class _Drops(NamedTuple):
+    """The drops of one lens, and all pixels of all drops (P of them), drop after drop."""
+
+    x: NDArray[np.float64]
+    """(n,) pixels, at the start."""
+    y: NDArray[np.float64]
+    """(n,) pixels, at the start; 0 is `reach` above the image's top."""
+    speed: NDArray[np.float64]
+    """(n,) pixels downwards per frame."""
+    phase: NDArray[np.float64]
+    """(n,) radians, of stopping and going on."""
+    pixels: NDArray[np.int64]
+    """(n,) number of pixels of each drop."""
+    dx: NDArray[np.int64]
+    """(P,) pixels right of the drop's middle."""
+    dy: NDArray[np.int64]
+    """(P,) pixels below the drop's middle."""
+    seen_x: NDArray[np.int64]
+    """(P,) pixels from the drop's middle to what is seen there through the drop."""
+    seen_y: NDArray[np.int64]
+    """(P,) as `seen_x`, downwards."""
+    cover: NDArray[np.uint16]
+    """(P, 1) 0..256, how much of the pixel the drop covers."""
+    light: NDArray[np.uint16]
+    """(P, 1) 0..256, how much light comes through it."""
+    reach: int
+    """Pixels, the greatest extent from the middle."""
+
+
+def lens_drops(image: Image, severity: float, key: Key) -> Image:
+    """Drops of water that cling to the lens and now and then slide down a little; ``drops`` of them.
+
+    Where they are depends on ``key.seed``, how far they have slid on ``key.frame`` as well (meant for 20 frames/s).
+    A greater severity has more drops, and the same ones.
+    """
+    image, level = prepared("lens_drops", image, severity)
+    if level is None:
+        return image
+    height, width = image.shape[:2]
+    drops = _drops(key.seed, height, width)
+    number = min(round(level["drops"]), _MOST)
+    count = drops.pixels[:number]
+    pixels = int(count.sum())
+    middle_x, middle_y = _places(drops, number, key.frame, height, width)
+    middle_x, middle_y = np.repeat(middle_x, count), np.repeat(middle_y, count)
+    column, row = middle_x + drops.dx[:pixels], middle_y + drops.dy[:pixels]
+    inside = np.flatnonzero((column >= 0) & (column < width) & (row >= 0) & (row < height))
+    seen = np.clip(middle_y + drops.seen_y[:pixels], 0, height - 1) * width
+    seen += np.clip(middle_x + drops.seen_x[:pixels], 0, width - 1)
+    place = (row * width + column)[inside]
+    # A drop shows the scene much smaller: without a blur first, single pixels of it would glitter.
+    behind = np.asarray(cv2.blur(image, (max(3, width // 40) | 1,) * 2), dtype=np.uint8).reshape(-1, 3)
+    through = behind[seen[inside]] * drops.light[inside] >> 8
+    result = image.copy()
+    flat = result.reshape(-1, 3)
+    cover = drops.cover[inside]
+    flat[place] = (flat[place] * (256 - cover) + through * cover >> 8).astype(np.uint8)
+    return result
+
+
+def _places(
+    drops: _Drops, number: int, frame: int, height: int, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Column and row (number,) of the drops' middles in this frame."""
+    around = height + 2 * drops.reach
+    columns, rows = [], []
+    for x, y, speed, phase in zip(*(part[:number].tolist() for part in drops[:4]), strict=True):
+        # The sine makes it stop and go: its slope never exceeds the line's.
+        turn = 0.05 * frame
+        slid = y + speed * (20.0 * (turn + math.sin(turn + phase) - math.sin(phase)))
+        lives, down = divmod(slid, around)
+        # What has left the image below comes back above elsewhere; the golden section never hits a column twice.
+        columns.append(int((x + lives * 0.618 * width) % width))
+        rows.append(int(down) - drops.reach)
+    return np.array(columns, dtype=np.int64), np.array(rows, dtype=np.int64)
+
+
+@lru_cache(maxsize=64)
+def _drops(seed: int, height: int, width: int) -> _Drops:
+    rng = Key(seed, 0).fixed("lens_drops")
+    # Few large ones and many small ones.
+    radius = _RADIUS[0] + (_RADIUS[1] - _RADIUS[0]) * rng.random(_MOST) ** 2
+    radius *= width
+    reach = math.ceil(1.5 * float(radius.max()))
+    x = rng.random(_MOST) * width
+    y = rng.random(_MOST) * (height + 2 * reach)
+    # Most cling, the heavy ones slide: up to a seventh of the image's width in a second.
+    speed = 0.007 * width * rng.random(_MOST) ** 4 * (radius / radius.max())
+    phase = rng.uniform(0.0, 2.0 * math.pi, _MOST)
+    bumps = rng.uniform(-0.12, 0.12, (_MOST, 2))
+    parts = [_shape(r, lobe, width) for r, lobe in zip(radius.tolist(), bumps.tolist(), strict=True)]
+    count = np.array([len(part[0]) for part in parts], dtype=np.int64)
+    dx, dy, seen_x, seen_y, cover, light = (np.concatenate(column) for column in zip(*parts, strict=True))
+    dx, dy, seen_x, seen_y = (np.rint(values).astype(np.int64) for values in (dx, dy, seen_x, seen_y))
+    cover, light = (np.rint(values * 256.0).astype(np.uint16)[:, None] for values in (cover, light))
+    return _Drops(x, y, speed, phase, count, dx, dy, seen_x, seen_y, cover, light, reach)
+
+
+def _shape(radius: float, lobe: list[float], width: int) -> tuple[NDArray[np.float64], ...]:
+    """dx, dy, seen_x, seen_y (pixels), cover, light (0..1) of the pixels of one drop."""
+    extent = math.ceil(1.5 * radius)
+    dy, dx = (grid.ravel().astype(np.float64) for grid in np.mgrid[-extent : extent + 1, -extent : extent + 1])
+    square = dx * dx + dy * dy
+    # cos 2 phi and sin 2 phi of the direction, without an arc tangent; and a little heavier below.
+    double = (lobe[0] * (dx * dx - dy * dy) + lobe[1] * 2.0 * dx * dy) / np.maximum(square, 1.0)
+    rim = radius * (1.0 + double + 0.1 * dy / np.sqrt(np.maximum(square, 1.0)))
+    off = np.sqrt(square) / rim
+    inside = off < 1.0
+    dx, dy, off = dx[inside], dy[inside], off[inside]
+    # The steeper the water's surface towards the rim, the further aside one looks.
+    aside = -_VIEW * width * (0.4 + 0.6 * off * off) / radius
+    soft = min(0.5, 1.5 / radius)
+    return (
+        dx, dy, dx * aside, dy * aside, smoothstep(1.0, 1.0 - soft, off), 1.0 - 0.55 * smoothstep(0.6, 1.0, off)
+    )  # fmt: skip
