@@ -165,7 +165,7 @@ def test_minus_one_is_as_the_land_has_it() -> None:
     assert PRESETS["Default"].settled() == CLEAR
     assert Weather(fog_density=-1.0, wetness=40.0).settled() == Weather(wetness=40.0)
     # But one degree below the horizon is a place of the sun, and every preset of CARLA has the azimuth -1.
-    assert Weather(sun_altitude_angle=-1.0).settled().sun_altitude_angle == -1.0
+    assert Weather(sun_altitude_angle=-1.0, fog_density=-1.0).settled() == Weather(sun_altitude_angle=-1.0)
     assert PRESETS["ClearNoon"].settled() is PRESETS["ClearNoon"]
 
 
