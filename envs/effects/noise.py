@@ -19,7 +19,7 @@ from envs.effects.types import Image, Key
 _QUANTILES = 1024
 """Number of equally probable values by which a Poisson distribution is drawn: out to 3.3 sigma."""
 _TABLE_PHOTONS = 100.0
-"""Above so many photons for white (severity 0.6), the normal distribution stands for Poisson's: one cannot see which."""
+"""Above so many photons for white (severity 0.6) the normal distribution stands for Poisson's: they look the same."""
 
 
 def gaussian_noise(image: Image, severity: float, key: Key) -> Image:

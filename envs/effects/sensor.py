@@ -41,7 +41,7 @@ def dead_rows(image: Image, severity: float, key: Key) -> Image:
     height = image.shape[0]
     count = round(level["share"] * height)
     rng = key.fixed("dead_rows")
-    rows, kinds = rng.permutation(np.arange(height))[:count], rng.integers(0, 4, height)[:count]
+    rows, kinds = rng.permutation(np.arange(height))[:count], rng.integers(0, 4, (height,))[:count]
     result = image.copy()
     for row, kind in zip(rows.tolist(), kinds.tolist(), strict=True):
         if kind == 3:
