@@ -1,0 +1,56 @@
+"""The land in another light: brightness, tint of sun and shade, contrast and colours.
+
+The renderer bakes the land's own sun into its pictures. What is bright there is lit, what is dark lies in the shade:
+a curve for each channel therefore tints both on their own, which is how films are graded, at the price of a table
+look-up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.effects.types import Image
+from envs.effects.weather.conditions import Conditions, blend
+from envs.effects.weather.view import Planes, split
+from envs.render.noise import smoothstep
+
+_MIDDLE = 0.40
+"""Towards this grey contrast shrinks when the sun is gone."""
+_LUMA = (0.30, 0.59, 0.11)
+_DUSTY = (1.0, 0.90, 0.74)
+"""Tint of light that has come through dust."""
+
+
+def relight(image: Image, now: Conditions) -> Planes:
+    """The picture's channels (3, H, W) 0..1 in the light of these conditions (the headlights' not included)."""
+    curves = _curves(now) if now.relit or now.dust > 0.0 else _plain()
+    planes = np.stack([curve.take(channel) for curve, channel in zip(curves, split(image), strict=True)])
+    if now.saturation != 1.0:
+        grey = _LUMA[0] * planes[0] + _LUMA[1] * planes[1] + _LUMA[2] * planes[2]
+        grey *= np.float32(1.0 - now.saturation)
+        planes *= np.float32(now.saturation)
+        planes += grey
+    return planes
+
+
+def _curves(now: Conditions) -> NDArray[np.float32]:
+    """(3, 256) what becomes of each value of each channel."""
+    value = np.arange(256) / 255.0
+    # Grey light has no tint of its own, and throws no shadow.
+    grey = now.overcast * (0.75 if now.hour.level > 0.4 else 0.5)
+    lit = blend(now.hour.lit, (0.97, 0.99, 1.02), grey)
+    shade = blend(now.hour.shade, (0.97, 0.99, 1.02), grey)
+    dusty = blend((1.0, 1.0, 1.0), _DUSTY, now.dust)
+    sunny = smoothstep(0.18, 0.62, value)
+    flat = value + 0.30 * now.lift * (_MIDDLE - value) * smoothstep(0.0, 0.2, value)
+    level = now.hour.level * now.gloom
+    factors = [(s + (k - s) * sunny) * level * d for k, s, d in zip(lit, shade, dusty, strict=True)]
+    return np.stack([flat * factor for factor in factors]).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> NDArray[np.float32]:
+    return np.stack([np.arange(256) / 255.0] * 3).astype(np.float32)
