@@ -362,14 +362,19 @@ def test_dirt_and_occlusion_cover_their_share(name: str) -> None:
 def test_a_drop_shows_the_world_upside_down() -> None:
     picture = grey(40, 78, 200)
     picture[:39] = 220
-    below, above = [], []
-    for seed in range(6):
-        wet = apply("lens_drops", picture, 5, Key(seed, 0))[..., 0]
-        above.append((wet[:30] < 120).mean())
-        below.append((wet[48:] > 140).mean())
-    # Dark land in drops before the sky, bright sky in drops before the land.
-    assert np.mean(above) > 0.02
-    assert np.mean(below) > 0.02
+    heights = []
+    for seed in range(12):
+        wet = apply("lens_drops", picture, 4, Key(seed, 0))[..., 0]
+        count, parts = cv2.connectedComponents((wet != picture[..., 0]).astype(np.uint8))
+        for part in range(1, count):
+            rows, columns = np.nonzero(parts == part)
+            land = wet[rows, columns] < 60
+            # A drop before the sky, whole, which shows some land.
+            if rows.min() > 0 and rows.max() < 38 and land.sum() >= 5:
+                heights.append(rows[land].mean() - rows.mean())
+    assert len(heights) > 10
+    # The land is in its upper half.
+    assert np.mean(np.array(heights) < 0) > 0.8
 
 
 # The sheet

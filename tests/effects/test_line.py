@@ -130,6 +130,11 @@ def test_writing_into_what_was_delivered_does_not_come_back() -> None:
         picture, _ = line.deliver(numbered(frame), at(frame))
         assert number(picture) == 0
         picture[:] = 255
+    given = numbered(3)
+    line.deliver(given, at(3))
+    given[:] = 255
+    seen = [number(line.deliver(numbered(frame), at(frame))[0]) for frame in range(4, 8)]
+    assert seen == [1, 2, 3, 4]
 
 
 def test_reset_begins_the_same_episode_again() -> None:
@@ -254,6 +259,18 @@ def test_bursts_have_their_rate_and_length_and_are_a_pure_function_of_time() -> 
     assert [late.on(t) for t in times[::-37].tolist()] == on[::-37].tolist()
     other = Switch(plan, 4)
     assert [other.on(t) for t in times[::37].tolist()] != on[::37].tolist()
+
+
+def test_two_faults_burst_each_at_its_own_moments() -> None:
+    plan = {"bursts_per_minute": 6, "burst_s": 1.5}
+    picture = landscape(40, 60)
+
+    def moments(name: str) -> list[int]:
+        line = line_of(FaultSpec.model_validate({"fault": name, "severity": 3, "schedule": plan}))
+        return [k for k in range(0, 4000, 10) if not np.array_equal(line.image(picture, at(k)), picture)]
+
+    assert len(moments("jpeg")) > 10
+    assert moments("jpeg") != moments("contrast")
 
 
 def test_a_burst_longer_than_a_minute_lasts() -> None:
