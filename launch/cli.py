@@ -23,7 +23,7 @@ app = typer.Typer(
 drives_app = typer.Typer(help="Look at recorded drives: info, verify.", rich_markup_mode=None)
 app.add_typer(drives_app, name="drives")
 
-MANY_VALUES = frozenset({"--scenario"})
+MANY_VALUES = frozenset({"--scenario", "--weather", "--fault"})
 """Options that take several values at once."""
 
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write; it must be new or hold this command's work.")]
@@ -122,7 +122,13 @@ def evaluate(
     scenario: Annotated[
         list[str] | None, typer.Option(help="Scenarios, files or a split; heldout if not given.")
     ] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each scenario.")] = 5,
+    weather: Annotated[
+        list[str] | None, typer.Option(help="Weathers by name, CARLA's too; the scenario's own if not given.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME:SEVERITY,... and none; each is driven in each weather.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each scenario (and weather, and fault).")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones count up.")] = 0,
     videos: Annotated[bool, typer.Option(help="Film the first episode of every scenario.")] = True,
     workers: Workers = None,
@@ -135,7 +141,17 @@ def evaluate(
     """
     from launch.evaluate import evaluate as run
 
-    outcome = run(policy, scenario or ["heldout"], out, episodes=episodes, seed=seed, videos=videos, workers=workers)
+    outcome = run(
+        policy,
+        scenario or ["heldout"],
+        out,
+        weathers=weather or (),
+        faults=fault or (),
+        episodes=episodes,
+        seed=seed,
+        videos=videos,
+        workers=workers,
+    )
     for line in outcome.headlines:
         say(line)
     say(f"report: {outcome.report}")
@@ -147,15 +163,63 @@ def replay(
     check: Annotated[
         bool, typer.Option("--check", help="Run the recorded actions again and compare every bit.")
     ] = False,
+    policy: Annotated[
+        str | None, typer.Option(help="Who drives the recorded route again: a run folder, a zoo name or expert.")
+    ] = None,
+    weather: Annotated[list[str] | None, typer.Option(help="Weathers by name; as recorded if not given.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME:SEVERITY,... and none; as recorded if not given.")
+    ] = None,
+    open_loop: Annotated[
+        bool, typer.Option("--open-loop", help="Keep the car on the recorded path and only compare the answers.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the videos and the report; needed with --policy.")
+    ] = None,
+    workers: Workers = None,
 ) -> None:
     """Run a recorded drive again through the world.
 
+    With --check the recorded actions, every bit compared. With --policy and --out under other weather and faults,
+    beside the original: closed loop, or open loop along the recorded path.
+
     Example: liquid-pilot replay drives/mine/train-hairpins-000000.mcap --check
     """
+    if check:
+        _replay_check(drive, with_nothing_else=policy is None and not weather and not fault and not open_loop)
+        return
+    if policy is None or out is None:
+        missing = "--policy" if policy is None else "--out"
+        raise typer.BadParameter(
+            f"say what to do with the drive: --check compares every bit, --policy P --out FOLDER drives it again "
+            f"({missing} is missing)",
+            param_hint=f"'{missing}'",
+        )
+    import os
+
+    from launch.rerun import rerun
+
+    outcome = rerun(
+        drive,
+        out,
+        policy=policy,
+        weathers=weather or (),
+        faults=fault or (),
+        open_loop=open_loop,
+        workers=workers or os.cpu_count() or 1,
+    )
+    for line in outcome.lines:
+        say(line)
+    say(f"report: {outcome.report}")
+
+
+def _replay_check(drive: Path, *, with_nothing_else: bool) -> None:
     from launch.replay import check_replay
 
-    if not check:
-        raise typer.BadParameter("say what to do with the drive: --check compares every bit", param_hint="'--check'")
+    if not with_nothing_else:
+        raise typer.BadParameter(
+            "it compares the drive as it was recorded; leave the other options out", param_hint="'--check'"
+        )
     outcome = check_replay(drive)
     say(outcome.summary)
     if not outcome.identical:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from launch.progress import Report
 from launch.workers import Send, Work, WorkerPool
@@ -18,6 +18,10 @@ from liquid_pilot.analysis.report import DrivenEpisode
 from liquid_pilot.analysis.results import EpisodeResult
 from liquid_pilot.analysis.trace import COLUMNS, EpisodeTrace
 from scenarios.schema import Scenario
+from scenarios.weather import CLEAR
+
+if TYPE_CHECKING:
+    from envs.driving.lockstep import DrivenEpisode as Driven
 
 WORLDS = 8
 """Worlds side by side in a worker: the head runs in chunks, and more worlds only take more memory."""
@@ -45,23 +49,53 @@ class Assignment:
     seed: int
 
     @property
+    def weather(self) -> str:
+        """The weather's name in tables."""
+        return self.scenario.weather.label
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The faults' names in tables."""
+        return tuple(fault.label for fault in self.scenario.faults)
+
+    @property
+    def conditions(self) -> str:
+        """Weather and faults in words; empty in clear weather without faults."""
+        weather = () if self.scenario.weather.constant == CLEAR else (self.weather,)
+        return ", ".join((*weather, *self.faults))
+
+    @property
     def file_name(self) -> str:
         """Where its trace lies below the folder of episodes."""
-        return f"{_safe(self.competitor.name)}/{_safe(self.scenario_name)}-{self.seed}.npz"
+        under = f"@{file_safe(self.conditions)}" if self.conditions else ""
+        return f"{file_safe(self.competitor.name)}/{file_safe(self.scenario_name)}{under}-{self.seed}.npz"
 
     def __str__(self) -> str:
-        return f"{self.competitor.name} on {self.scenario_name}, seed {self.seed}"
+        under = f" ({self.conditions})" if self.conditions else ""
+        return f"{self.competitor.name} on {self.scenario_name}{under}, seed {self.seed}"
 
 
 def assignments(
-    competitors: Sequence[Competitor], scenarios: Sequence[tuple[str, Scenario]], episodes: int, seed: int
+    competitors: Sequence[Competitor],
+    scenarios: Sequence[tuple[str, Sequence[Scenario]]],
+    episodes: int,
+    seed: int,
 ) -> list[Assignment]:
-    """Every competitor in every scenario with the same seeds: ``seed``, ``seed + 1``, ..."""
+    """Every competitor in every scenario with the same seeds: ``seed``, ``seed + 1``, ...
+
+    Args:
+        competitors: who drives.
+        scenarios: name and variants (the same road under several conditions) of each scenario. Variants of one episode
+            stand together, so that a worker builds their world once.
+        episodes: of each variant.
+        seed: of the first episode.
+    """
     return [
         Assignment(competitor, scenario, name, seed + number)
         for competitor in competitors
-        for name, scenario in scenarios
+        for name, variants in scenarios
         for number in range(episodes)
+        for scenario in variants
     ]
 
 
@@ -107,6 +141,8 @@ def _read(assignment: Assignment, folder: Path) -> DrivenEpisode:
         end=trace.end,
         steps=len(trace),
         metrics=lane_keeping_metrics(trace).as_dict(),
+        weather=assignment.weather,
+        faults=assignment.faults,
     )
     return DrivenEpisode(result, trace)
 
@@ -126,7 +162,6 @@ def _blocks(missing: Sequence[Assignment]) -> Iterator[tuple[Assignment, ...]]:
 def _make_driver(folder: Path) -> Work:
     """In a worker: what drives a block of assignments."""
     import policies
-    from envs.driving.lockstep import DrivenEpisode as Driven
     from envs.driving.lockstep import Episode, LockStep
     from liquid_pilot.imitation.memory import keep_freed_memory
 
@@ -144,14 +179,7 @@ def _make_driver(folder: Path) -> Work:
         def finished(driven: Driven) -> None:
             nonlocal steps
             steps += len(driven.actions)
-            trace = EpisodeTrace(
-                columns={name: driven.columns[name] for name in COLUMNS},
-                end=driven.end,
-                success=driven.success,
-                route_length=driven.route_length,
-                actions=driven.actions,
-            )
-            trace.save(folder / block[driven.number].file_name)
+            trace_of(driven).save(folder / block[driven.number].file_name)
             send(1)
 
         LockStep(min(WORLDS, len(block))).run(loaded[source], [Episode(a.scenario, a.seed) for a in block], finished)
@@ -160,6 +188,17 @@ def _make_driver(folder: Path) -> Work:
     return drive
 
 
-def _safe(name: str) -> str:
+def trace_of(driven: Driven) -> EpisodeTrace:
+    """What the lock step saw of an episode, as a trace."""
+    return EpisodeTrace(
+        columns={name: driven.columns[name] for name in COLUMNS},
+        end=driven.end,
+        success=driven.success,
+        route_length=driven.route_length,
+        actions=driven.actions,
+    )
+
+
+def file_safe(name: str) -> str:
     """A name as one path element."""
     return re.sub(r"[^\w.-]+", "_", name)

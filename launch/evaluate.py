@@ -14,6 +14,7 @@ import yaml
 import policies
 import scenarios
 from launch.closed_loop import Assignment, Competitor, assignments, drive_all
+from launch.conditions import conditions
 from launch.errors import BadSelection
 from launch.folder import OutputFolder, named_write_errors, open_output
 from launch.listing import expand_scenarios
@@ -43,6 +44,8 @@ def evaluate(
     scenario_names: Sequence[str],
     out: Path,
     *,
+    weathers: Sequence[str] = (),
+    faults: Sequence[str] = (),
     episodes: int = 5,
     seed: int = 0,
     videos: bool = True,
@@ -56,7 +59,9 @@ def evaluate(
         names: policies as `policies.load` takes them.
         scenario_names: scenarios as `scenarios.load` takes them, or names of splits.
         out: output folder; the same command goes on in it where it stopped.
-        episodes: of each policy in each scenario.
+        weathers: names of weathers; none: the scenario's own.
+        faults: ``none`` and ``NAME:SEVERITY,...``; nothing: the scenario's own. Each weather is driven with each fault.
+        episodes: of each policy in each scenario, weather and fault.
         seed: of the first episode; the next ones count up, and are the same for every policy.
         videos: film the first episode of each scenario.
         film_s: at most so many seconds of each video; None films whole episodes.
@@ -67,9 +72,11 @@ def evaluate(
         UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ...: before anything is driven.
     """
     competitors = _competitors(names)
-    chosen = _scenarios(scenario_names)
+    under = conditions(weathers, faults)
+    chosen = [(name, [condition.of(s) for condition in under]) for name, s in _scenarios(scenario_names)]
     count = workers or os.cpu_count() or 1
     job = _job(competitors, chosen, episodes, seed, videos, film_s)
+    job |= {"weathers": list(weathers), "faults": list(faults)}
     plan = assignments(competitors, chosen, episodes, seed)
     with open_output(out, job, owns=[EPISODES, VIDEOS, CONFIG, RESULTS, REPORT]) as folder, named_write_errors(out):
         write_text(out / CONFIG, yaml.safe_dump(job, sort_keys=False, allow_unicode=True))
@@ -112,7 +119,7 @@ def _scenarios(names: Sequence[str]) -> list[tuple[str, Scenario]]:
 
 def _job(
     competitors: Sequence[Competitor],
-    chosen: Sequence[tuple[str, Scenario]],
+    chosen: Sequence[tuple[str, Sequence[Scenario]]],
     episodes: int,
     seed: int,
     videos: bool,
@@ -122,7 +129,7 @@ def _job(
     return {
         "command": "evaluate",
         "policies": {c.name: {"source": c.source, "weights": _weights_digest(c.source)} for c in competitors},
-        "scenarios": {name: scenario.to_dict() for name, scenario in chosen},
+        "scenarios": {name: variants[0].to_dict() for name, variants in chosen},
         "episodes": episodes,
         "seed": seed,
         "videos": videos,
@@ -149,26 +156,26 @@ def _card(source: str) -> str | None:
 
 def _command(job: dict[str, Any], out: Path) -> str:
     words = ["liquid-pilot", "evaluate", *job["policies"], "--scenario", *job["scenarios"]]
+    for option, values in (("--weather", job["weathers"]), ("--fault", job["faults"])):
+        words += [option, *values] if values else []
     words += ["--episodes", str(job["episodes"]), "--seed", str(job["seed"]), "--out", str(out)]
     return shlex.join(words)
 
 
 def _film(plan: Sequence[Assignment], out: Path, film_s: float | None, workers: int) -> list[Video]:
-    """Film the first policy's first episode in each scenario."""
-    first: dict[str, Assignment] = {}
+    """Film the first policy's first episode in each scenario, under the first and the last condition."""
+    first: dict[tuple[str, str], Assignment] = {}
     for assignment in plan:
-        first.setdefault(assignment.scenario_name, assignment)
-    films = [
-        (a, out / EPISODES / a.file_name, out / VIDEOS / f"{Path(a.file_name).stem}.mp4", film_s)
-        for a in first.values()
-    ]
+        first.setdefault((assignment.scenario_name, assignment.conditions), assignment)
+    by_scenario: dict[str, list[Assignment]] = {}
+    for (name, _), assignment in first.items():
+        by_scenario.setdefault(name, []).append(assignment)
+    chosen = list(dict.fromkeys(a for found in by_scenario.values() for a in (found[0], found[-1])))
+    films = [(a, out / EPISODES / a.file_name, out / VIDEOS / f"{Path(a.file_name).stem}.mp4", film_s) for a in chosen]
     missing = [film for film in films if not film[2].exists()]
     with progress_bar("film", "videos") as progress:
         _film_missing(missing, len(films), workers, progress)
-    return [
-        Video(path, f"{a.competitor.name} on {a.scenario_name}: {a.scenario.description} (seed {a.seed})")
-        for a, _, path, _ in films
-    ]
+    return [Video(path, f"{a}: {a.scenario.description}") for a, _, path, _ in films]
 
 
 Film = tuple[Assignment, Path, Path, float | None]
@@ -193,7 +200,7 @@ def _make_camera(_: None) -> Work:
     def film(task: Film, send: Send) -> None:
         del send
         assignment, trace, path, most_s = task
-        env = LaneKeepingEnv(assignment.scenario, render_mode="rgb_array", observation_mode="state")
+        env = LaneKeepingEnv(assignment.scenario, render_mode="rgb_array")
         try:
             film_episode(env, assignment.seed, EpisodeTrace.load(trace), path, most_s=most_s)
         finally:

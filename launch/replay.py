@@ -82,7 +82,7 @@ def check_replay(
     path = Path(drive)
     info = verify(path)  # a damaged drive must not look like a world that has changed
     scenario = scenario_of(path, info)
-    digest = hashlib.sha256(_map_text(path, scenario, info.seed).encode()).hexdigest()
+    digest = map_digest(path, scenario, info.seed)
     if make_env is None:
         from envs.driving.env import LaneKeepingEnv
 
@@ -127,9 +127,10 @@ def scenario_of(path: Path, info: DriveInfo) -> Scenario:
         raise NotReplayable(f"{path}: its scenario is not valid in this version: {error}") from error
 
 
-def _map_text(path: Path, scenario: Scenario, seed: int) -> str:
+def map_digest(path: Path, scenario: Scenario, seed: int) -> str:
+    """SHA-256 of the road that the drive's scenario means today; raises NotReplayable."""
     try:
-        return scenario.map_text(seed)[1]
+        return hashlib.sha256(scenario.map_text(seed)[1].encode()).hexdigest()
     except LiquidPilotError as error:
         raise NotReplayable(f"{path}: the road that was driven cannot be found: {error}") from error
 

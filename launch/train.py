@@ -123,7 +123,7 @@ def _driving_check(check: DrivingCheck, folder: Path, workers: int) -> Any:
         if not checkpoint.exists():
             save_checkpoint(checkpoint, network, "A candidate that is being tried.")
         candidate = Competitor(f"step-{step}", str(checkpoint))
-        plan = assignments([candidate], [(CHECK_SCENARIO, scenario)], check.episodes, CHECK_SEED)
+        plan = assignments([candidate], [(CHECK_SCENARIO, [scenario])], check.episodes, CHECK_SEED)
         driven = drive_all(plan, folder / "episodes", workers=workers)
         return ClosedLoopScore(
             success=float(np.mean([d.result.success for d in driven])),

@@ -2,8 +2,9 @@
 
 Observation (dict):
     ``image`` uint8 (height, width, 3) RGB of the forward camera, ``speed`` float32 (1,) m/s, ``elapsed`` float32 (1,)
-    s since the previous observation (0.05 at reset too). ``observation_mode="state"`` leaves the image (and the
-    renderer) out and adds ``state`` float32 (11,), see `STATE`.
+    s between the moments at which this picture and the previous one were taken (0.05; the scenario's faults may delay
+    or drop pictures; 0.05 at reset too). Weather and faults are the scenario's. ``observation_mode="state"`` leaves the
+    image (and the renderer) out and adds ``state`` float32 (11,), see `STATE`.
 Action:
     float32 (2,) in [-1, 1]: steering as a fraction of the greatest wheel angle (0.5 rad, + left), and acceleration
     (+1 = 4 m/s^2 from the motor, -1 = 8 m/s^2 from the brakes).
@@ -30,13 +31,15 @@ from gymnasium import spaces
 import scenarios
 from envs.driving.errors import BadAction, BadObservationMode, NonFiniteAction, ResetNeeded
 from envs.driving.ride import CONTROL_PERIOD, FAILURES, Ride
+from envs.driving.senses import Senses
 from envs.driving.start import SPEED_MAX, ResetOptions, draw_start
 from envs.driving.world import WORLDS, DrivingWorld, Way
 from envs.render.pose import Pose
-from scenarios.schema import Scenario
+from scenarios.schema import CameraSpec, Scenario
 
 if TYPE_CHECKING:
     from envs.driving.picture import RidePicture
+    from envs.render.renderer import Frame
     from envs.render.window import Window
 
 STATE = (
@@ -66,6 +69,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
     Attributes:
         scenario: the scenario.
         render_seconds: time spent in the renderer so far, s.
+        effect_seconds: time spent on weather and faults so far, s.
     """
 
     metadata = {  # noqa: RUF012
@@ -86,14 +90,16 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         self.scenario = scenarios.load(scenario)
         self.render_mode = render_mode
         self.render_seconds = 0.0
+        self.effect_seconds = 0.0
         self._sees = observation_mode == "camera"
         self.observation_space = _observation_space(self.scenario, self._sees)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._world: DrivingWorld | None = None
         self._ride: Ride | None = None
+        self._senses: Senses | None = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
-        self._mount = _camera_mount(self.scenario)
+        self._seed = 0
         self._picture: RidePicture | None = None
         self._window: Window | None = None
         self._shown = 0.0
@@ -127,6 +133,8 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         seconds = wanted.duration or self.scenario.limits.seconds(length)
         frames = max(1, round(seconds / CONTROL_PERIOD))
         self._ride = Ride(world, way, start, self.scenario.limits.off_lane, frames)
+        self._seed = episode_seed
+        self._senses = Senses(self.scenario, world, episode_seed, _camera_mount(self.scenario), self.draw)
         self._picture = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
@@ -158,7 +166,8 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
             raise ResetNeeded("step() before reset() or after the end of the episode: call reset() first")
         steering, pedal = self._checked(action)
         self._applied = (steering, pedal)
-        progress = ride.advance(steering, pedal)
+        ride.car.grip = self.senses.grip(ride)
+        progress = ride.advance(*self.senses.action(ride, steering, pedal))
         place = ride.place
         reward = progress / (SPEED_MAX * CONTROL_PERIOD) - 0.5 * min(1.0, abs(place.cross_track) / place.half_width)
         if ride.end in FAILURES:
@@ -216,6 +225,13 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         return self._ride
 
     @property
+    def senses(self) -> Senses:
+        """The sensors and actuators of the present episode. Raises ResetNeeded when there is none."""
+        if self._senses is None:
+            raise ResetNeeded("there is no episode: call reset() first")
+        return self._senses
+
+    @property
     def applied(self) -> tuple[float, float]:
         """The last action after clipping: steering, acceleration."""
         return self._applied
@@ -235,15 +251,29 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         roll = math.atan(-slope * math.sin(error) * math.cos(pitch))
         return Pose.from_angles(ride.car.x, ride.car.y, ride.height, ride.car.heading, pitch, roll)
 
+    def senses_under(self, scenario: Scenario) -> Senses:
+        """What the present episode's sensors would deliver under another scenario's camera, weather and faults."""
+        ride = self.ride
+        return Senses(scenario, ride.world, self._seed, _camera_mount(scenario), self.draw)
+
+    def draw(self, spec: CameraSpec, eye: Pose, more: frozenset[str]) -> Frame:
+        """The clear picture of a camera at ``eye``, with the channels in ``more`` besides rgb; a world of your own
+        overrides it."""
+        return self.ride.world.frame(spec, eye, more)
+
     def camera_image(self) -> npt.NDArray[np.uint8]:
-        """What the forward camera sees now, uint8 (height, width, 3) RGB."""
-        began = time.perf_counter()
-        spec = self.scenario.camera
-        image = self.ride.world.picture(spec, self.car_pose().compose(self._mount))
-        self.render_seconds += time.perf_counter() - began
-        return image
+        """What the forward camera delivers now, under the scenario's weather and faults: uint8 (height, width, 3)."""
+        return self._look()[0]
 
     # Parts of reset and step
+
+    def _look(self) -> tuple[npt.NDArray[np.uint8], float]:
+        senses = self.senses
+        drawn, altered = senses.render_seconds, senses.effect_seconds
+        seen = senses.look(self.ride, self.car_pose())
+        self.render_seconds += senses.render_seconds - drawn
+        self.effect_seconds += senses.effect_seconds - altered
+        return seen
 
     def _enter(self, seed: int) -> tuple[DrivingWorld, Way]:
         left = self._world
@@ -274,11 +304,12 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
     def _observe(self, ride: Ride) -> Observation:
         car = ride.car
         observation: Observation = {
-            "speed": np.array((car.speed,), dtype=np.float32),
+            "speed": np.array((self.senses.speed(ride),), dtype=np.float32),
             "elapsed": np.array((CONTROL_PERIOD,), dtype=np.float32),
         }
         if self._sees:
-            observation["image"] = self.camera_image()
+            observation["image"], elapsed = self._look()
+            observation["elapsed"][0] = elapsed
         else:
             state = np.empty(len(STATE), dtype=np.float32)
             state[:5] = ride.place.cross_track, ride.heading_error, car.speed, car.yaw_rate, car.steering_angle

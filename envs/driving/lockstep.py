@@ -95,6 +95,8 @@ class TimeSplit:
     total: float = 0.0
     render: float = 0.0
     """Drawing the observations."""
+    effects: float = 0.0
+    """Weather and faults."""
     world: float = 0.0
     """Physics, routes and all else in ``step``."""
     reset: float = 0.0
@@ -106,7 +108,8 @@ class TimeSplit:
     @property
     def overhead(self) -> float:
         """What running in lock step itself costs."""
-        return self.total - self.render - self.world - self.reset - self.policy - self.callbacks
+        accounted = self.render + self.effects + self.world + self.reset + self.policy + self.callbacks
+        return self.total - accounted
 
 
 @dataclass
@@ -203,19 +206,20 @@ class LockStep:
             environment = None
         if episode is None:
             return
-        began, drawn = time.perf_counter(), 0.0
+        began = time.perf_counter()
         if environment is None:
             environment = self._make(episode.scenario)
-        drawn = environment.render_seconds
+        drawn, altered = environment.render_seconds, environment.effect_seconds
         options = dict(episode.options) if episode.options is not None else None
         try:
             observation, info = environment.reset(seed=episode.seed, options=options)
         except BaseException:
             environment.close()
             raise
-        drawn = environment.render_seconds - drawn
+        drawn, altered = environment.render_seconds - drawn, environment.effect_seconds - altered
         times.render += drawn
-        times.reset += time.perf_counter() - began - drawn
+        times.effects += altered
+        times.reset += time.perf_counter() - began - drawn - altered
         names = tuple(name for name, value in info.items() if isinstance(value, bool | int | float))
         names = tuple(name for name in names if name not in ("seed", "route_length"))
         row = _Row(index, number, episode, environment, observation, info, info, (*names, "inference_seconds"))
@@ -231,13 +235,14 @@ class LockStep:
         share = taken / len(rows)
         for row, action in zip(rows, actions, strict=True):
             environment = row.environment
-            drawn = environment.render_seconds
+            drawn, altered = environment.render_seconds, environment.effect_seconds
             before = time.perf_counter()
             row.observation, _, _, _, info = environment.step(action)
             taken = time.perf_counter() - before
-            drawn = environment.render_seconds - drawn
+            drawn, altered = environment.render_seconds - drawn, environment.effect_seconds - altered
             times.render += drawn
-            times.world += taken - drawn
+            times.effects += altered
+            times.world += taken - drawn - altered
             times.steps += 1
             row.info = info
             info["inference_seconds"] = share

@@ -22,9 +22,10 @@ from envs.driving.obstacles import ObstacleGrid
 from envs.road import LaneRef, Route, RouteError, default_start, parse_map, plan_route
 
 if TYPE_CHECKING:
+    from envs.effects.weather import WeatherLook
     from envs.render.actors import Actor
     from envs.render.pose import Pose
-    from envs.render.renderer import Camera, Renderer
+    from envs.render.renderer import Camera, Frame, Renderer
     from envs.render.scene import SceneDescription
     from scenarios.schema import CameraSpec, RouteSpec, Scenario
 
@@ -82,7 +83,7 @@ class DrivingWorld:
         self.network = parse_map(text, name)
         self._ways: dict[tuple[RouteSpec, bool], Way] = {}
         self._renderer: Renderer | None = None
-        self._cameras: dict[tuple[int, int, float], Camera] = {}
+        self._cameras: dict[tuple[int, int, float, frozenset[str]], Camera] = {}
         self._outside: tuple[Camera, Actor] | None = None
 
     def way(self, spec: RouteSpec, random_start: bool) -> Way:
@@ -141,15 +142,27 @@ class DrivingWorld:
             self._renderer = Renderer(self.scene, near=NEAR, far=FAR)
         return self._renderer
 
-    def picture(self, spec: CameraSpec, eye: Pose) -> NDArray[np.uint8]:
-        """What a camera at ``eye`` sees, (height, width, 3) uint8 RGB.
+    @cached_property
+    def look(self) -> WeatherLook:
+        """What weather makes of the pictures of this world."""
+        from envs.effects.weather import WeatherLook
+
+        return WeatherLook(self.scene.sky, self.seed)
+
+    def frame(self, spec: CameraSpec, eye: Pose, more: frozenset[str] = frozenset()) -> Frame:
+        """What a camera at ``eye`` sees: always ``rgb``, and the channels in ``more`` (depth, segmentation).
 
         Environments share the cameras: pictures are taken one at a time.
         """
-        key = (spec.width, spec.height, spec.fov_deg)
+        key = (spec.width, spec.height, spec.fov_deg, more)
         if key not in self._cameras:
-            self._cameras[key] = self.open_renderer().camera(spec.width, spec.height, math.radians(spec.fov_deg))
-        return _rgb(self._cameras[key], eye)
+            angle = math.radians(spec.fov_deg)
+            self._cameras[key] = self.open_renderer().camera(spec.width, spec.height, angle, more | {"rgb"})
+        return self._cameras[key].render(eye)
+
+    def picture(self, spec: CameraSpec, eye: Pose) -> NDArray[np.uint8]:
+        """What a camera at ``eye`` sees in clear weather, (height, width, 3) uint8 RGB."""
+        return _rgb(self.frame(spec, eye))
 
     def view_of(self, car: Pose, eye: Pose, width: int, height: int) -> NDArray[np.uint8]:
         """A picture (height, width, 3) uint8 RGB from ``eye`` with the car in it, which no other camera ever sees."""
@@ -158,7 +171,7 @@ class DrivingWorld:
             self._outside = camera, self.open_renderer().add("car", car, cameras=(camera,))
         camera, actor = self._outside
         actor.move(car)
-        return _rgb(camera, eye)
+        return _rgb(camera.render(eye))
 
     def close(self) -> None:
         """Free the renderer; the world may still be asked for routes, or be drawn again (at a price)."""
@@ -169,10 +182,9 @@ class DrivingWorld:
             self._renderer = None
 
 
-def _rgb(camera: Camera, eye: Pose) -> NDArray[np.uint8]:
-    rgb = camera.render(eye).rgb
-    assert rgb is not None  # these cameras have the rgb channel
-    return rgb
+def _rgb(frame: Frame) -> NDArray[np.uint8]:
+    assert frame.rgb is not None  # these cameras have the rgb channel
+    return frame.rgb
 
 
 class WorldCache:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,36 @@ def success_figure(rows: Sequence[Aggregate]) -> str:
     ax.set_xlabel("episodes completed in lane, %   (bar: 95 % interval)")
     if len(policies) > 1:
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return _svg(figure)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a matrix of conditions: how good it is (0 red .. 1 green), and what stands in it."""
+
+    weather: str
+    faults: tuple[str, ...]
+    goodness: float
+    text: str
+
+
+def matrix_figure(cells: Sequence[Cell]) -> str:
+    """A heat map with every weather as a column and every fault as a row, as SVG; pairs that are missing stay empty."""
+    weathers = list(dict.fromkeys(cell.weather for cell in cells))
+    faults = list(dict.fromkeys(cell.faults for cell in cells))
+    figure, (ax,) = _new_figure(2.4 + 1.35 * len(weathers), 0.7 + 0.42 * len(faults))
+    shown = np.full((len(faults), len(weathers)), np.nan)
+    for cell in cells:
+        row, column = faults.index(cell.faults), weathers.index(cell.weather)
+        shown[row, column] = cell.goodness
+        ax.annotate(cell.text, (column, row), ha="center", va="center", fontsize=7)
+    ax.grid(visible=False)
+    ax.imshow(shown, vmin=0.0, vmax=1.0, cmap="RdYlGn", aspect="auto", alpha=0.75)
+    ax.set_xticks(range(len(weathers)), weathers, fontsize=8)
+    ax.set_yticks(range(len(faults)), [", ".join(fault) or "no fault" for fault in faults], fontsize=8)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
     return _svg(figure)
 
 

@@ -6,9 +6,10 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from liquid_pilot.analysis.figures import route_figure, success_figure
-from liquid_pilot.analysis.results import ALL_SCENARIOS, Aggregate, EpisodeResult, aggregate
+from liquid_pilot.analysis.figures import Cell, matrix_figure, route_figure, success_figure
+from liquid_pilot.analysis.results import ALL_SCENARIOS, Aggregate, EpisodeResult, aggregate, condition_name
 from liquid_pilot.analysis.trace import EpisodeTrace
 from liquid_pilot.files import write_text
 
@@ -23,6 +24,10 @@ COLUMNS = (
 
 STRAIGHT = 2e-4
 """Curvature in 1/m below which the failure table calls the road straight."""
+
+
+MOST_ROUTES = 24
+"""Figures along the route in one report: each is some 100 kB."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +58,28 @@ def write_report(
     footnotes: Sequence[str] = (),
 ) -> None:
     """Write the report whole or not at all; videos are embedded, so that the page can be sent to a colleague alone."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     rows = aggregate([e.result for e in episodes])
-    environment = Environment(
-        loader=PackageLoader("liquid_pilot.analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=False
-    )
-    text = environment.get_template("report.html.j2").render(
+    several = len({row.condition for row in rows}) > 1
+    routes = list(dict.fromkeys((e.result.scenario, _condition(e)) for e in episodes))
+    text = page("report.html.j2").render(
         title=title,
         headline=headlines(rows),
         rows=rows,
         columns=COLUMNS,
         all_scenarios=ALL_SCENARIOS,
-        success_svg=success_figure(rows),
-        videos=[{"source": _data_uri(v.path), "caption": v.caption} for v in videos],
+        several_conditions=several,
+        matrices=_matrices(rows) if several else [],
+        success_svg="" if several else success_figure(rows),
+        videos=shown_videos(videos),
         failures=[_failure(e) for e in episodes if not e.result.success],
         figures=[
-            {"scenario": name, "svg": route_figure(_traces_by_policy(episodes, name))}
-            for name in dict.fromkeys(e.result.scenario for e in episodes)
+            {
+                "name": f"{name} ({condition})" if several else name,
+                "svg": route_figure(_traces_by_policy(episodes, name, condition)),
+            }
+            for name, condition in routes[:MOST_ROUTES]
         ],
+        more_routes=len(routes[MOST_ROUTES:]),
         cards=dict(cards or {}),
         command=command,
         versions=dict(versions),
@@ -80,25 +88,83 @@ def write_report(
     write_text(path, text)
 
 
+def page(name: str) -> Any:
+    """A template of this package by its file name."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("liquid_pilot.analysis")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    return environment.get_template(name)
+
+
+def shown_videos(videos: Sequence[Video]) -> list[dict[str, str]]:
+    """The videos as templates want them, embedded as data."""
+    return [{"source": _data_uri(video.path), "caption": video.caption} for video in videos]
+
+
 def headlines(rows: Sequence[Aggregate]) -> list[str]:
-    """One sentence per policy: how often it kept its lane, with the interval, and how well."""
+    """One sentence per policy: how often it kept its lane, with the interval, and how well.
+
+    Under several conditions it is about the first of them, and a second sentence names the worst.
+    """
     lines = []
     for policy in dict.fromkeys(r.policy for r in rows):
-        of_policy = [r for r in rows if r.policy == policy]
-        row = next((r for r in of_policy if r.scenario == ALL_SCENARIOS), of_policy[0])
-        rate = row.success_rate
+        overall = _overall([r for r in rows if r.policy == policy])
+        first = overall[0]
+        under = f" in {first.condition}" if len(overall) > 1 else ""
         lines.append(
-            f"{policy} kept its lane in {round(rate.mean * row.n)} of {row.n} episodes "
-            f"({100 * rate.mean:.0f} %, 95 % interval {100 * rate.low:.0f} to {100 * rate.high:.0f} %), "
-            f"{row.metrics['cte_rms_m'].mean:.2f} m RMS off the lane's centre."
+            f"{policy} kept its lane in {_rate(first)}{under}, "
+            f"{first.metrics['cte_rms_m'].mean:.2f} m RMS off the lane's centre."
         )
+        if len(overall) > 1:
+            worst = min(overall, key=lambda row: row.success_rate.mean)
+            lines.append(f"{policy} at its worst, in {worst.condition}: {_rate(worst)}.")
     return lines
 
 
-def _traces_by_policy(episodes: Sequence[DrivenEpisode], scenario: str) -> dict[str, list[EpisodeTrace]]:
+def _rate(row: Aggregate) -> str:
+    rate = row.success_rate
+    return (
+        f"{round(rate.mean * row.n)} of {row.n} episodes "
+        f"({100 * rate.mean:.0f} %, 95 % interval {100 * rate.low:.0f} to {100 * rate.high:.0f} %)"
+    )
+
+
+def _overall(rows: Sequence[Aggregate]) -> list[Aggregate]:
+    """Of one policy's rows those over all scenarios, one per condition; with one scenario they are its own rows."""
+    return [row for row in rows if row.scenario == ALL_SCENARIOS] or list(rows)
+
+
+def _matrices(rows: Sequence[Aggregate]) -> list[dict[str, str]]:
+    """A heat map for each policy over all scenarios, then for each scenario."""
+    scenarios = sorted({row.scenario for row in rows}, key=lambda name: name != ALL_SCENARIOS)
+    return [
+        {
+            "name": f"{policy}, {'all scenarios' if scenario == ALL_SCENARIOS else scenario}",
+            "svg": matrix_figure([_cell(row) for row in own]),
+        }
+        for scenario in scenarios
+        for policy in dict.fromkeys(row.policy for row in rows)
+        if (own := [row for row in rows if (row.policy, row.scenario) == (policy, scenario)])
+    ]
+
+
+def _cell(row: Aggregate) -> Cell:
+    rate = row.success_rate
+    text = f"{100 * rate.mean:.0f} %  ({100 * rate.low:.0f}-{100 * rate.high:.0f}, n {row.n})"
+    return Cell(row.weather, row.faults, rate.mean, text)
+
+
+def _condition(episode: DrivenEpisode) -> str:
+    return condition_name(episode.result.weather, episode.result.faults)
+
+
+def _traces_by_policy(
+    episodes: Sequence[DrivenEpisode], scenario: str, condition: str
+) -> dict[str, list[EpisodeTrace]]:
     traces: dict[str, list[EpisodeTrace]] = {}
     for episode in episodes:
-        if episode.result.scenario == scenario:
+        if (episode.result.scenario, _condition(episode)) == (scenario, condition):
             traces.setdefault(episode.result.policy, []).append(episode.trace)
     return traces
 
@@ -109,6 +175,7 @@ def _failure(episode: DrivenEpisode) -> dict[str, object]:
     return {
         "policy": result.policy,
         "scenario": result.scenario,
+        "condition": _condition(episode),
         "seed": result.seed,
         "end": result.end,
         "time": float(trace["time"][-1]),

@@ -72,6 +72,11 @@ class EpisodeResult:
         )
 
 
+def condition_name(weather: str, faults: Sequence[str]) -> str:
+    """``night, gaussian_noise:3``; ``clear`` alone without faults."""
+    return ", ".join((weather, *faults))
+
+
 ALL_SCENARIOS = "all"
 """The scenario name under which an aggregate over every scenario of a policy is listed."""
 
@@ -95,6 +100,11 @@ class Aggregate:
     success_rate: Estimate
     metrics: Mapping[str, Estimate]
     ends: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def condition(self) -> str:
+        """Weather and faults in words, as in `condition_name`."""
+        return condition_name(self.weather, self.faults)
 
     def as_dict(self) -> dict[str, Any]:
         """As in design: ``{policy, scenario, weather, faults, n, success_rate: {mean, low, high}, ...}``."""

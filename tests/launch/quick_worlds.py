@@ -12,6 +12,7 @@ import numpy as np
 from envs.driving.env import LaneKeepingEnv
 from envs.driving.obstacles import ObstacleGrid
 from envs.driving.world import DrivingWorld, Way
+from envs.render.renderer import Frame
 
 
 class QuickWorld(LaneKeepingEnv):
@@ -22,15 +23,15 @@ class QuickWorld(LaneKeepingEnv):
         world.__dict__.setdefault("obstacles", ObstacleGrid(np.empty((0, 3))))
         return world, way
 
-    def camera_image(self) -> np.ndarray[Any, Any]:
-        spec = self.scenario.camera
+    def draw(self, spec: Any, eye: Any, more: Any) -> Frame:
+        del eye, more
         path = self.ride.path
         image = np.full((spec.height, spec.width, 3), 90, np.uint8)
         rows = np.clip((spec.height * 2.0 / (path[1:, 1] + 2.0)).astype(int) + spec.height // 3, 0, spec.height - 1)
         columns = np.clip((spec.width * (0.5 - path[1:, 2] / (path[1:, 1] + 2.0))).astype(int), 0, spec.width - 1)
         image[rows, columns] = 255
         image[: spec.height // 3] = (120, 160, 200 + int(20 * math.sin(self.ride.car.heading)))
-        return image
+        return Frame(image, None, None)
 
 
 class SlowWorld(QuickWorld):
@@ -44,11 +45,11 @@ class SlowWorld(QuickWorld):
 class ChangedWorld(QuickWorld):
     """One pixel differs from frame 5 on, as if the renderer had changed."""
 
-    def camera_image(self) -> np.ndarray[Any, Any]:
-        image = super().camera_image()
+    def draw(self, spec: Any, eye: Any, more: Any) -> Frame:
+        frame = super().draw(spec, eye, more)
         if self.ride.frame >= 5:
-            image[0, 0, 2] ^= 1
-        return image
+            frame.rgb[0, 0, 2] ^= 1
+        return frame
 
 
 class HeavierWorld(QuickWorld):
