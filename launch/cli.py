@@ -245,6 +245,9 @@ def scenarios(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of scenario files, for editors.")
     ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw every weather and every fault of pictures into this PNG.")
+    ] = None,
 ) -> None:
     """List the scenarios that come along.
 
@@ -254,6 +257,13 @@ def scenarios(
 
     if schema:
         say(scenario_schema())
+    elif sheet is not None:
+        from launch.progress import progress_bar
+        from launch.sheet import draw_sheet
+
+        with progress_bar("draw", "scenes") as progress:
+            draw_sheet(sheet, progress)
+        say(f"written: {sheet}")
     elif show is not None:
         say(show_scenario(show))
     else:
