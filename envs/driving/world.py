@@ -145,9 +145,9 @@ class DrivingWorld:
     @cached_property
     def look(self) -> WeatherLook:
         """What weather makes of the pictures of this world."""
-        from envs.effects.weather import WeatherLook
+        from envs.effects.weather import WeatherLook, street_lamps
 
-        return WeatherLook(self.scene.sky, self.seed)
+        return WeatherLook(self.scene.sky, self.seed, street_lamps(self.scene.instances))
 
     def frame(self, spec: CameraSpec, eye: Pose, more: frozenset[str] = frozenset()) -> Frame:
         """What a camera at ``eye`` sees: always ``rgb``, and the channels in ``more`` (depth, segmentation).
