@@ -1,7 +1,7 @@
 """``make zoo``: trains the policies that we ship, from nothing, and writes them into ``policies/zoo``.
 
-Takes about half an hour on two cores. Recordings, runs and results stay in ``runs/zoo``; a second call goes on where the
-first one stopped.
+Takes about half an hour on two cores. Recordings, runs and results stay in ``runs/zoo``; a second call goes on where
+the first one stopped.
 """
 
 from __future__ import annotations
