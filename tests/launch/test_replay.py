@@ -158,3 +158,43 @@ def test_compare_tells_what_differs_and_how() -> None:
     assert compare(1, step, observation, {**info, "hit": True}).detail == "recorded False, now True"
     assert "not recorded" in compare(1, step, observation, {**info, "new": 1.0}).detail
     assert "missing now" in compare(1, step, observation, {"time": 0.05, "hit": False}).detail
+
+
+# Every kind of drive in the catalogue, in the real world.
+
+KINDS = ("train-corners", "weather-storm", "fault-frozen-bursts", "fault-slack-steering", "drift-noise",
+         "worst-storm-at-night")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def weathered(tmp_path_factory) -> Path:
+    """Recorded by two other processes."""
+    out = tmp_path_factory.mktemp("kinds") / "drives"
+    record(KINDS, out, episodes=2, seed=4, recording=Recording(frames=6), workers=2)
+    return out
+
+
+def test_drives_under_weather_and_faults_are_bit_identical(weathered, tmp_path) -> None:
+    drives = find_drives(weathered)
+    assert len(drives) == 2 * len(KINDS)
+    for path in drives:
+        assert check_replay(path).summary == "bit-identical, 6 frames", path.name
+    record(KINDS, tmp_path / "one", episodes=2, seed=4, recording=Recording(frames=6), workers=1)
+    for path in drives:
+        assert (tmp_path / "one" / path.name).read_bytes() == path.read_bytes(), "as with two workers"
+
+
+def test_one_changed_byte_of_one_frame_is_named(weathered, tmp_path) -> None:
+    original = next(path for path in find_drives(weathered) if path.name.startswith("worst-storm"))
+    info = read_info(original)
+    copy = tmp_path / original.name
+    with DriveWriter(copy, info) as writer:
+        for number, step in enumerate(iter_steps(original)):
+            image = step.image.copy()
+            if number == 4:
+                image[40, 100, 1] ^= 1
+            writer.add(replace(step, image=image))
+        writer.finish(end=info.end, success=info.success)
+    check = check_replay(copy)
+    assert (check.difference.frame, check.difference.field) == (4, "image")
+    assert check.difference.detail == "1 of 15600 pixels differ, by up to 1 of 255"
