@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from envs.render.scene import Colour, Sky
 from scenarios.weather import CLEAR, Weather
 
-FOG_LIMIT, DUST_LIMIT, RAIN_LIMIT = 0.14, 0.09, 0.005
-"""Extinction at 100, 1/m. The meteorological visibility (5 % contrast, Koschmieder) is 3 / extinction: 21 m in the
+FOG_LIMIT, DUST_LIMIT, RAIN_LIMIT = 0.11, 0.09, 0.005
+"""Extinction at 100, 1/m. The meteorological visibility (5 % contrast, Koschmieder) is 3 / extinction: 27 m in the
 densest fog, 33 m in the worst dust, 600 m behind a cloudburst."""
 FALLOFF = 0.05
 """1/m of height per unit of ``fog_falloff``: at 1 the fog is 20 m high, at CARLA's usual 0.1 it is 200 m."""
@@ -48,7 +49,7 @@ _HOURS: tuple[tuple[float, Hour], ...] = (
     (-14.0, _NIGHT),
     (-9.0, Hour(0.17, (0.68, 0.82, 1.18), (0.68, 0.82, 1.18), (0.05, 0.08, 0.19), (0.15, 0.19, 0.31),
                 (0.34, 0.24, 0.24), (0.11, 0.12, 0.19), 0.0)),
-    (-4.0, Hour(0.36, (0.82, 0.88, 1.10), (0.78, 0.86, 1.12), (0.17, 0.27, 0.50), (0.52, 0.54, 0.64),
+    (-4.0, Hour(0.42, (0.82, 0.88, 1.10), (0.78, 0.86, 1.12), (0.17, 0.27, 0.50), (0.52, 0.54, 0.64),
                 (0.96, 0.62, 0.42), (0.42, 0.40, 0.50), 0.0)),
     (0.0, Hour(0.54, (1.04, 0.90, 0.86), (0.86, 0.89, 1.06), (0.22, 0.33, 0.54), (0.66, 0.60, 0.60),
                (1.0, 0.66, 0.36), (0.80, 0.58, 0.52), 0.0)),
@@ -169,7 +170,7 @@ def conditions(weather: Weather, sky: Sky, north: float) -> Conditions:
         lift=lift,
         direct=direct,
         dazzle=direct * smooth(34.0, 9.0, altitude),
-        headlights=smooth(0.60, 0.36, level),
+        headlights=smooth(0.62, 0.38, level),
         repaint=min(1.0, sum(steps)),
         fog=FOG_LIMIT * (weather.fog_density / 100.0) ** 2,
         fog_start=weather.fog_distance,
@@ -191,7 +192,7 @@ def hour_at(altitude: float) -> Hour:
     """Light with the sun this many degrees above the horizon."""
     if altitude <= _HOURS[0][0]:
         return _HOURS[0][1]
-    for (low, before), (high, after) in zip(_HOURS, _HOURS[1:], strict=False):
+    for (low, before), (high, after) in pairwise(_HOURS):
         if altitude < high:
             return _between(before, after, (altitude - low) / (high - low))
     return _HOURS[-1][1]

@@ -20,7 +20,7 @@ _GHOSTS: tuple[tuple[float, float, float, Colour], ...] = (
     (0.45, 0.030, 0.10, (1.0, 0.75, 0.45)), (-0.35, 0.055, 0.09, (0.55, 0.85, 0.60)),
     (-0.75, 0.035, 0.11, (0.60, 0.70, 1.0)), (-1.25, 0.080, 0.07, (1.0, 0.60, 0.50)),
 )  # fmt: skip
-"""Images of the sun in the lens: place on the line from the sun through the middle, radius / width, strength, colour."""
+"""Images of the sun in the lens: place on the line from the sun through the middle, radius / width, strength, tint."""
 
 
 def dazzle(planes: Planes, shot: Shot, now: Conditions, passed: float) -> None:
@@ -47,7 +47,9 @@ def dazzle(planes: Planes, shot: Shot, now: Conditions, passed: float) -> None:
         _ghosts(planes, column, row, strength * visible)
 
 
-def _sun_pixel(shot: Shot, sun: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float | None, float | None]:
+def _sun_pixel(
+    shot: Shot, sun: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> tuple[float, float | None, float | None]:
     """How much of the sun is to be seen (0..1), and where in the picture; None where it is outside."""
     view = shot.view
     if sun[0] < 0.05:

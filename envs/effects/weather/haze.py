@@ -147,7 +147,7 @@ def _backscatter(shot: Shot, now: Conditions) -> Plane | None:
         return None
     _, left, up = shot.rays.body
     beam = cv2.exp(-(left * left * np.float32(1.6) + np.square(up + np.float32(0.28)) * np.float32(9.0)))
-    return np.asarray(beam * np.float32(0.42 * thick * now.headlights), dtype=np.float32)
+    return np.asarray(beam * np.float32(0.55 * thick * now.headlights), dtype=np.float32)
 
 
 __all__ = ["BEYOND", "air_colour", "billows", "dust_bank", "fill", "transmission"]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.effects.weather.conditions import Conditions, blend, scaled, smooth
-from envs.effects.weather.view import Planes, Shot
+from envs.effects.weather.view import Places, Planes, Shot
 from envs.render import sky as painted
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise
@@ -123,12 +123,13 @@ def paint(planes: Planes, shot: Shot, now: Conditions, sky: Sky) -> None:
     where = shot.sky
     if not len(where) or now.repaint <= 0.0:
         return
-    colour = colours(shot.world.reshape(3, -1)[:, where], shot.rays.stretch.ravel()[where], now, sky)
+    colour = colours(shot.world.reshape(3, -1).take(where, axis=1), shot.rays.stretch.take(where), now, sky)
     flat = planes.reshape(3, -1)
     if now.repaint < 1.0:
-        before = flat[:, where]
+        before = flat.take(where, axis=1)
         colour = before + np.float32(now.repaint) * (colour - before)
-    flat[:, where] = colour
+    for plane, part in zip(flat, colour, strict=True):
+        plane[where] = part
 
 
 def colours(rays: Planes, stretch: NDArray[np.float32], now: Conditions, sky: Sky) -> NDArray[np.float32]:
@@ -146,8 +147,8 @@ def colours(rays: Planes, stretch: NDArray[np.float32], now: Conditions, sky: Sk
     glow = wide * thin * np.float32((1.0 - now.hour.own) * (1.0 - now.overcast))
     halo = wide * wide * wide * wide
     halo *= np.float32(0.35 * now.direct * min(now.haze_glow, 2.5))
-    clouds = cloud_map(rays, disc(sky).clouds)
-    field, lit, star = clouds[:, 0] / 255.0, clouds[:, 1] / 255.0, clouds[:, 2] * np.float32(0.8 / 255.0)
+    places = _places(rays)
+    field, lit, star = (part * np.float32(1.0 / 255.0) for part in _channels(places, disc(sky).clouds))
     threshold = 0.66 - 0.34 * now.clouds
     cover = _smoothstep((field - threshold) / _SOFT)
     cover *= _smoothstep(up / (0.10 - 0.085 * now.overcast)) * np.float32(0.92 + 0.08 * now.overcast)
@@ -155,10 +156,10 @@ def colours(rays: Planes, stretch: NDArray[np.float32], now: Conditions, sky: Sk
     body = 1.0 + (0.5 - field) * np.float32(1.1 * now.overcast * (0.6 + 0.4 * now.rain))
     thick = np.float32(min(1.0, 1.25 * now.overcast))
     white = (0.80 + 0.20 * lit) * (1.0 - thick)
-    starlight = star * np.float32(smooth(-6.0, -14.0, _altitude(now))) * (1.0 - cover)
+    starlight = star * np.float32(0.8 * smooth(-6.0, -14.0, _altitude(now))) * (1.0 - cover)
     disc_light = sun_disc(towards, now)
-    hills = _look_up(rays, disc(sky).hills)
-    behind = 1.0 - hills[:, 3] / 255.0
+    hills = _channels(places, disc(sky).hills)
+    behind = 1.0 - hills[3] * np.float32(1.0 / 255.0)
     result = np.empty((3, len(up)), dtype=np.float32)
     for channel in range(3):
         plain = tone.zenith[channel] + (tone.horizon[channel] - tone.zenith[channel]) * thin
@@ -168,7 +169,7 @@ def colours(rays: Planes, stretch: NDArray[np.float32], now: Conditions, sky: Sk
         cloud += (tone.glow[channel] - cloud) * (0.4 * glow)
         plain += (cloud - plain) * cover
         plain += disc_light * _SUN[channel]
-        hill = hills[:, channel] * np.float32(tone.hills[channel] / 255.0)
+        hill = hills[channel] * np.float32(tone.hills[channel] / 255.0)
         result[channel] = hill + (plain - hill) * behind
     return result
 
@@ -182,7 +183,8 @@ def sun_disc(towards: NDArray[np.float32], now: Conditions) -> NDArray[np.float3
         return np.zeros_like(towards)
     off = 1.0 - towards
     core, rim = 1.0 - math.cos(math.radians(1.0)), 1.0 - math.cos(math.radians(1.6))
-    edge = _smoothstep((rim - off) / (rim - core)) * np.float32(0.8 * now.direct)
+    # Much brighter than white: what mirrors it on a wet road is white still.
+    edge = _smoothstep((rim - off) / (rim - core)) * np.float32(2.5 * now.direct * now.direct)
     return np.asarray(edge + np.float32(0.30 * now.direct * now.direct) * (0.004 / (0.004 + off)), dtype=np.float32)
 
 
@@ -194,27 +196,19 @@ def overhead(now: Conditions, sky: Sky) -> Colour:
 
 def hidden(now: Conditions, sky: Sky) -> float:
     """0..1, how far the painted hills hide the sun."""
-    return float(_look_up(np.array(now.sun, dtype=np.float32)[:, None], disc(sky).hills)[0, 3]) / 255.0
+    return float(_places(np.array(now.sun, dtype=np.float32)[:, None]).of(disc(sky).hills)[0, 3]) / 255.0
 
 
-def cloud_map(rays: Planes, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The cloud field along unit rays."""
-    return _look_up(rays, picture)
-
-
-def _look_up(rays: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Values (P, C) of a picture on the disc along unit rays (3, P)."""
+def _places(rays: NDArray[np.float32]) -> Places:
+    """Where unit rays (3, P) meet the disc's pictures."""
     scale = np.float32(_HORIZON) / (1.0 + np.maximum(rays[2], -0.16))
     middle = np.float32(_SIDE / 2 - 0.5)
-    # remap takes at most 32,767 columns: the pixels go in rows of a hundred.
-    count = rays.shape[1]
-    rows = -(-count // 100)
-    maps = np.full((2, rows * 100), middle, dtype=np.float32)
-    maps[0, :count] += rays[0] * scale
-    maps[1, :count] += rays[1] * scale
-    maps = maps.reshape(2, rows, 100)
-    values = cv2.remap(picture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values, dtype=np.float32).reshape(rows * 100, -1)[:count]
+    return Places(rays[0] * scale + middle, rays[1] * scale + middle)
+
+
+def _channels(places: Places, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """The picture's channels there, each (P,), 0..255."""
+    return [part[:, 0].astype(np.float32) for part in cv2.split(places.of(picture)[:, None])]
 
 
 def _smoothstep(t: NDArray[np.float32]) -> NDArray[np.float32]:

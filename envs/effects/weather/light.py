@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.effects.types import Image
 from envs.effects.weather.conditions import Conditions, blend
-from envs.effects.weather.view import Planes, split
+from envs.effects.weather.view import Planes, View, split
 from envs.render.noise import smoothstep
 
 _MIDDLE = 0.40
@@ -24,10 +25,12 @@ _DUSTY = (1.0, 0.90, 0.74)
 """Tint of light that has come through dust."""
 
 
-def relight(image: Image, now: Conditions) -> Planes:
+def relight(image: Image, now: Conditions, view: View) -> Planes:
     """The picture's channels (3, H, W) 0..1 in the light of these conditions (the headlights' not included)."""
-    curves = _curves(now) if now.relit or now.dust > 0.0 else _plain()
-    planes = np.stack([curve.take(channel) for curve, channel in zip(curves, split(image), strict=True)])
+    curves = _curves(now, _against(now, view)) if now.relit or now.dust > 0.0 else _plain()
+    planes = np.empty((3, *image.shape[:2]), dtype=np.float32)
+    for plane, curve, channel in zip(planes, curves, split(image), strict=True):
+        cv2.LUT(channel, curve, plane)
     if now.saturation != 1.0:
         grey = _LUMA[0] * planes[0] + _LUMA[1] * planes[1] + _LUMA[2] * planes[2]
         grey *= np.float32(1.0 - now.saturation)
@@ -36,17 +39,27 @@ def relight(image: Image, now: Conditions) -> Planes:
     return planes
 
 
-def _curves(now: Conditions) -> NDArray[np.float32]:
+def _against(now: Conditions, view: View) -> float:
+    """0..1, how far the camera looks against a low sun, and therefore at the shaded side of everything."""
+    if now.dazzle <= 0.0:
+        return 0.0
+    ahead = np.asarray(view.rotation)[:2, 0]
+    facing = float(ahead[0] * now.sun[0] + ahead[1] * now.sun[1])
+    return now.dazzle * max(0.0, facing)
+
+
+def _curves(now: Conditions, against: float) -> NDArray[np.float32]:
     """(3, 256) what becomes of each value of each channel."""
     value = np.arange(256) / 255.0
     # Grey light has no tint of its own, and throws no shadow.
     grey = now.overcast * (0.75 if now.hour.level > 0.4 else 0.5)
     lit = blend(now.hour.lit, (0.97, 0.99, 1.02), grey)
     shade = blend(now.hour.shade, (0.97, 0.99, 1.02), grey)
+    lit = blend(lit, shade, 0.6 * against)
     dusty = blend((1.0, 1.0, 1.0), _DUSTY, now.dust)
     sunny = smoothstep(0.18, 0.62, value)
     flat = value + 0.30 * now.lift * (_MIDDLE - value) * smoothstep(0.0, 0.2, value)
-    level = now.hour.level * now.gloom
+    level = now.hour.level * now.gloom * (1.0 - 0.15 * against)
     factors = [(s + (k - s) * sunny) * level * d for k, s, d in zip(lit, shade, dusty, strict=True)]
     return np.stack([flat * factor for factor in factors]).astype(np.float32)
 

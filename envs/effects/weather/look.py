@@ -73,9 +73,9 @@ class WeatherLook:
         self._check(rgb, depth, segmentation, view, weather)
         now = self._conditions(weather, view.north)
         shot = Shot(rgb, depth, segmentation, view)
-        planes = light.relight(rgb, now)
+        planes = light.relight(rgb, now, view)
         if now.headlights > 0.0:
-            night.shine(planes, shot, now, self._street_light(), self.seed)
+            night.shine(planes, shot, now, self.street_light(), self.seed)
         if now.repaint > 0.0:
             heaven.paint(planes, shot, now, self.sky)
         if now.wet:
@@ -103,7 +103,8 @@ class WeatherLook:
         high = 1.0 / max(now.fog_falloff, 1e-3)
         return share * math.exp(-min(40.0, now.fog * high / max(now.sun[2], 0.05)))
 
-    def _street_light(self) -> StreetLight | None:
+    def street_light(self) -> StreetLight | None:
+        """The light of the land's street lamps; None where there are none."""
         if self._street is None and self._lamps is not None:
             self._street = StreetLight(self._lamps)
         return self._street
@@ -130,5 +131,3 @@ class WeatherLook:
 
 def _is_clear(weather: Weather) -> bool:
     return weather is CLEAR or weather.settled() == CLEAR
-
-

@@ -32,6 +32,8 @@ _LAMP_REACH = 19.0
 _CELL = 2.0
 """Metres of the map of street light."""
 _MOST_CELLS = 4.0e6
+_HEADS_REACH = 140.0
+"""Metres from which on a lamp is seen as a light."""
 _WARM: Colour = (1.0, 0.78, 0.42)
 _COOL: Colour = (0.86, 0.90, 0.92)
 
@@ -66,7 +68,9 @@ class StreetLight:
             column, row = int((x - low[0]) / self.cell), int((y - low[1]) / self.cell)
             r = np.arange(max(0, row - span), min(rows, row + span + 1))
             c = np.arange(max(0, column - span), min(columns, column + span + 1))
-            away = ((c + 0.5) * self.cell + low[0] - x)[None, :] ** 2 + ((r + 0.5) * self.cell + low[1] - y)[:, None] ** 2
+            away = ((c + 0.5) * self.cell + low[0] - x)[None, :] ** 2 + ((r + 0.5) * self.cell + low[1] - y)[
+                :, None
+            ] ** 2
             light = np.clip(1.0 - away / _LAMP_REACH**2, 0.0, 1.0) ** 2 / (1.0 + away / 60.0)
             self.map[r[0] : r[-1] + 1, c[0] : c[-1] + 1] += light.astype(np.float32)
 
@@ -107,20 +111,24 @@ def shine(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight | None
     # How much brighter full light is than what is left of the day.
     left = max(0.03, now.hour.level * now.gloom)
     wet = max(now.film, now.puddles)
-    back = _thrown_back(now.film).take(shot.labels)
-    light = beam(shot) * back
-    light *= np.float32(0.86 * now.headlights / left)
+    light = _thrown_back(now.film).take(shot.labels)
+    light *= beam(shot)
+    light *= np.float32(0.95 * now.headlights / left)
+    light *= light
     street = None
     if lamps is not None:
-        street = lamps.on(shot) * np.float32(0.55 * now.headlights * (1.0 - 0.3 * wet) / left)
+        street = lamps.on(shot)
+        street *= np.float32(0.55 * now.headlights * (1.0 - 0.3 * wet) / left)
+        street *= street
     tint = now.hour.shade
     for channel in range(3):
-        factor = light * np.float32(_BEAM[channel] / tint[channel])
+        # Lights add up before the eye's (and the picture's) root is taken.
+        factor = light * np.float32((_BEAM[channel] / tint[channel]) ** 2)
         if street is not None:
-            factor += street * np.float32(_SODIUM[channel] / tint[channel])
+            factor += street * np.float32((_SODIUM[channel] / tint[channel]) ** 2)
         factor += 1.0
-        planes[channel] *= factor
-    glow = _windows(shot, now, seed)
+        planes[channel] *= np.sqrt(factor, out=factor)
+    glow = _windows(shot, seed)
     if glow is not None:
         where, colour = glow
         flat = planes.reshape(3, -1)
@@ -135,8 +143,8 @@ def _thrown_back(film: float) -> NDArray[np.float32]:
     forward and drown the beads.
     """
     table = np.full(256, 0.95, dtype=np.float32)
-    table[Label.ROADS] = 0.80 * (1.0 - 0.30 * film)
-    table[Label.ROAD_LINES] = 1.40 * (1.0 - 0.25 * film)
+    table[Label.ROADS] = 0.80 * (1.0 - 0.10 * film)
+    table[Label.ROAD_LINES] = 1.40 * (1.0 - 0.15 * film)
     table[Label.SIDEWALKS] = 0.85 * (1.0 - 0.35 * film)
     table[[Label.VEGETATION, Label.TERRAIN]] = 0.85
     table[Label.TRAFFIC_SIGNS] = 2.6
@@ -145,28 +153,26 @@ def _thrown_back(film: float) -> NDArray[np.float32]:
     return table
 
 
-def _windows(shot: Shot, now: Conditions, seed: int) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
+def _windows(shot: Shot, seed: int) -> tuple[NDArray[np.intp], NDArray[np.float32]] | None:
     """The pixels that are lit panes, and their colours (3, P).
 
     Panes are what is bluish on a building; which are lit is drawn for each few metres of the house's front.
     """
     where = np.flatnonzero(shot.labels == Label.BUILDINGS)
+    pixels = shot.image.reshape(-1)
+    red, blue = pixels.take(where * 3), pixels.take(where * 3 + 2)
+    where = where[blue - (blue >> 2) > red]
     if not len(where):
         return None
-    colour = shot.image.reshape(-1, 3)[where].astype(np.int32)
-    glass = (colour[:, 2] - colour[:, 0]) * 8 > colour[:, 2] * 2
-    where = where[glass]
-    if not len(where):
-        return None
-    reach = shot.depth.ravel()[where]
+    reach = shot.depth.take(where)
     position = shot.view.position
-    cells = []
-    for axis, size in enumerate((3.4, 3.4, 2.9)):
-        place = shot.world[axis].ravel()[where] * reach + np.float32(position[axis])
-        cells.append(np.floor(place / np.float32(size)).astype(np.int64))
-    number = (cells[0] * 73856093) ^ (cells[1] * 19349663) ^ (cells[2] * 83492791) ^ (seed & 0xFFFFFFFF)
-    number = ((number * 2654435761) >> 7) & 0xFF
-    lit = number < 90
+    number = np.full(len(where), seed & 0x7FFFFFFF, dtype=np.uint32)
+    for axis, (size, prime) in enumerate(((3.4, 73856093), (3.4, 19349663), (2.9, 83492791))):
+        place = shot.world[axis].take(where) * reach
+        place += np.float32(position[axis] + 32768.0)
+        number ^= (place * np.float32(1.0 / size)).astype(np.uint32) * np.uint32(prime)
+    number = ((number * np.uint32(2654435761)) >> np.uint32(20)) & np.uint32(255)
+    lit = number < 80
     where, number = where[lit], number[lit]
     if not len(where):
         return None
@@ -178,29 +184,37 @@ def _windows(shot: Shot, now: Conditions, seed: int) -> tuple[NDArray[np.intp], 
 
 def _heads(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight) -> None:
     """The lamps themselves with the glow around them, those that are in view and not hidden."""
-    view = shot.view
+    view, focal = shot.view, shot.view.focal_px
     body = (lamps.heads - view.position) @ view.rotation
+    body = body[(body[:, 0] > 2.0) & (body[:, 0] < _HEADS_REACH)]
     forward = body[:, 0]
-    seen = np.flatnonzero((forward > 2.0) & (forward < 180.0))
-    order = seen[np.argsort(-forward[seen])]
-    for f, left, up in body[order].tolist():
-        column, row = view.width / 2 - view.focal_px * left / f, view.height / 2 - view.focal_px * up / f
-        radius = view.focal_px * (0.25 + 4.0 * now.fog ** 0.5) / f + view.width / 160
-        extent = int(4.0 * radius) + 1
-        x, y = int(column), int(row)
-        if not (-extent < x < view.width + extent and -extent < y < view.height + extent):
-            continue
-        top, bottom = max(0, y - extent), min(view.height, y + extent + 1)
-        low, high = max(0, x - extent), min(view.width, x + extent + 1)
-        if top >= bottom or low >= high:
-            continue
-        cy, cx = min(max(y, 0), view.height - 1), min(max(x, 0), view.width - 1)
-        if shot.depth[cy, cx] < 0.93 * f:
-            continue
-        across = (np.arange(low, high) + 0.5 - column) / radius
-        down = (np.arange(top, bottom) + 0.5 - row) / radius
-        away = across[None, :] ** 2 + down[:, None] ** 2
-        glow = (1.0 / (1.0 + away * away) * np.clip(1.0 - away / 16.0, 0.0, 1.0)).astype(np.float32)
-        glow *= np.float32(now.headlights)
-        for channel in range(3):
-            planes[channel, top:bottom, low:high] += glow * np.float32(1.15 * _SODIUM[channel])
+    column, row = view.width / 2 - focal * body[:, 1] / forward, view.height / 2 - focal * body[:, 2] / forward
+    radius = focal * (0.25 + 4.0 * now.fog**0.5) / forward + view.width / 240
+    extent = 4.0 * np.minimum(radius, 0.05 * view.width) + 2.0
+    near = (column > -extent) & (column < view.width + extent) & (row > -extent) & (row < view.height + extent)
+    x, y = np.clip(column, 0, view.width - 1).astype(np.intp), np.clip(row, 0, view.height - 1).astype(np.intp)
+    seen = np.flatnonzero(near & (shot.depth[y, x] > 0.93 * forward))
+    strength = (
+        now.headlights * np.clip(50.0 / forward, 0.3, 1.0) * np.clip(4.0 - 4.0 * forward / _HEADS_REACH, 0.0, 1.0)
+    )
+    for lamp in seen.tolist():
+        glow = _glow(round(8.0 * min(float(radius[lamp]), 0.05 * view.width)))
+        size = glow.shape[1] // 2
+        x0, y0 = int(column[lamp]), int(row[lamp])
+        top, bottom = max(0, y0 - size), min(view.height, y0 + size + 1)
+        low, high = max(0, x0 - size), min(view.width, x0 + size + 1)
+        part = glow[:, top - y0 + size : bottom - y0 + size, low - x0 + size : high - x0 + size]
+        planes[:, top:bottom, low:high] += part * np.float32(strength[lamp])
+
+
+@lru_cache(maxsize=512)
+def _glow(eighths: int) -> NDArray[np.float32]:
+    """(3, S, S) light of a lamp and of the air around it whose radius is so many eighths of a pixel."""
+    radius = eighths / 8.0
+    size = int(4.0 * radius) + 1
+    square = (np.arange(-size, size + 1) / radius) ** 2
+    away = square[None, :] + square[:, None]
+    glow = 1.0 / (1.0 + away * away) * np.clip(1.0 - away / 16.0, 0.0, 1.0)
+    # Far beyond white in the middle: a wet road mirrors the glow, and it is white still.
+    glow *= 1.0 + 2.0 * glow * glow
+    return (np.array(_SODIUM)[:, None, None] * glow).astype(np.float32)

@@ -8,6 +8,7 @@ standing car, streaming out of the focus of expansion from a fast one.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -21,9 +22,9 @@ from envs.effects.weather.view import Planes, Shot, View
 from envs.render.scene import Colour, Sky
 from liquid_pilot.randomness import generator
 
-_DROPS = 460
+_DROPS = 240
 """Drops in view in the hardest rain."""
-_NEAREST, _FARTHEST = 0.7, 14.0
+_NEAREST, _FARTHEST = 0.7, 8.5
 """Metres; beyond this the veil stands for them."""
 _SHUTTER = 1.0 / 50.0
 """Seconds."""
@@ -37,6 +38,8 @@ _SUBPIXEL = 4
 """Binary places of the lines' ends."""
 _CLASSES = 5
 """Shades in which lines are drawn: one call of OpenCV for each."""
+_FAINTEST = 0.02
+"""Strength below which a streak is not drawn."""
 _LONGEST = 0.35
 """Of the picture's width: longer streaks are mostly outside."""
 
@@ -49,44 +52,45 @@ class Streaks(NamedTuple):
     width: NDArray[np.float64]
 
 
-def wind_velocity(now: Conditions, seed: int) -> tuple[float, float]:
-    """m/s along the world's x and y; the direction is that of the episode."""
+@lru_cache(maxsize=64)
+def wind_direction(seed: int) -> tuple[float, float]:
+    """Where the wind blows to in an episode, a unit vector in the world's plane."""
     angle = float(generator(seed, "wind").uniform(0.0, 2.0 * math.pi))
-    return _GALE * now.wind * math.cos(angle), _GALE * now.wind * math.sin(angle)
+    return math.cos(angle), math.sin(angle)
 
 
 def streaks(view: View, now: Conditions, seed: int, key: Key) -> Streaks:
     """What the rain of this frame draws; ``seed`` gives the wind its direction."""
-    draws = key.generator("rain").random((5, _DROPS))
-    size = draws[3] ** 1.6
-    fall = _FALL[0] + (_FALL[1] - _FALL[0]) * size
-    # Evenly in the space in view: its cross-section grows with the square of the distance.
-    near, far = _NEAREST**3, _FARTHEST**3
-    forward = np.cbrt(near + (far - near) * draws[2] ** 1.5)
-    half_left, half_up = 0.65 * view.width / view.focal_px, 0.65 * view.height / view.focal_px
-    begin = np.stack((forward, forward * half_left * (2 * draws[0] - 1), forward * half_up * (2 * draws[1] - 1)))
-    wind_x, wind_y = wind_velocity(now, seed)
+    number = math.ceil(now.rain * _DROPS)
+    draws = key.generator("rain").random((_DROPS, 4))[:number].T
+    size = draws[3] * np.sqrt(draws[3])
+    fall = (_FALL[0] + (_FALL[1] - _FALL[0]) * size) * (0.5 * _SHUTTER)
+    # Evenly in the space in view, but for the far ones, of which nothing is seen.
+    near, far = _NEAREST**2, _FARTHEST**2
+    forward = np.sqrt(near + (far - near) * draws[2])
+    extent = np.array(((1.3 * view.width / view.focal_px,), (1.3 * view.height / view.focal_px,)))
+    begin = np.empty((3, number))
+    begin[0] = forward
+    np.multiply((draws[:2] - 0.5) * extent, forward, out=begin[1:])
+    wind = wind_direction(seed)
     rotation, speed = np.asarray(view.rotation), np.asarray(view.speed)
-    moving = rotation.T @ (np.array((wind_x, wind_y, 0.0)) - speed)
-    down = -rotation[2]  # the world's down in the camera's frame
-    way = (moving[:, None] + down[:, None] * fall) * (0.5 * _SHUTTER)
-    first, last = begin - way, begin + way
-    ahead = np.minimum(first[0], last[0]) > 0.25
-    # Drop i of all falls in rain above i / all: rain thickens drop by drop, and each comes in gradually.
-    there = np.clip(now.rain * _DROPS - np.arange(_DROPS), 0.0, 1.0)
-    ahead &= there > 0.0
-    first, last, forward, size, there = (part[..., ahead] for part in (first, last, forward, size, there))
-    focal = view.focal_px
-    ends = np.stack((
-        view.width / 2 - focal * first[1] / first[0], view.height / 2 - focal * first[2] / first[0],
-        view.width / 2 - focal * last[1] / last[0], view.height / 2 - focal * last[2] / last[0],
-    ), axis=1)  # fmt: skip
-    length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
-    width = focal * (_SIZE[0] + (_SIZE[1] - _SIZE[0]) * size) / forward
+    blown = _GALE * now.wind
+    moving = rotation.T @ (np.array((blown * wind[0], blown * wind[1], 0.0)) - speed) * (0.5 * _SHUTTER)
+    # The third row of the rotation is the world's up in the camera's frame.
+    way = moving[:, None] - rotation[2][:, None] * fall
+    points = np.stack((begin - way, begin + way))
+    depth = np.maximum(points[:, :1], 0.25)
+    corner = np.array(((view.width / 2,), (view.height / 2,)))
+    pixels = corner - points[:, 1:] * (view.focal_px / depth)
+    along = pixels[1] - pixels[0]
+    length = np.sqrt(along[0] * along[0] + along[1] * along[1])
+    width = (view.focal_px * (_SIZE[0] + (_SIZE[1] - _SIZE[0]) * size)) / forward
     # Thinner than a pixel: as much fainter. And the light is spread over the way, which a long shutter fades.
-    strength = np.minimum(1.0, 1.1 * np.sqrt(width)) * there / (1.0 + length / (0.12 * view.width))
-    keep = length < _LONGEST * view.width
-    return Streaks(ends[keep], strength[keep], width[keep])
+    strength = np.minimum(1.0, 1.1 * np.sqrt(width)) / (1.0 + length * (8.0 / view.width))
+    # Drop i of all falls in rain above i / all: rain thickens drop by drop, and each comes in gradually.
+    strength[-1:] *= now.rain * _DROPS - (number - 1)
+    keep = (length < _LONGEST * view.width) & (strength > _FAINTEST) & (points[:, 0].min(axis=0) > 0.25)
+    return Streaks(pixels[:, :, keep].transpose(2, 0, 1).reshape(-1, 4), strength[keep], width[keep])
 
 
 def fall(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: Key) -> None:
@@ -94,30 +98,32 @@ def fall(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: 
     lines = streaks(shot.view, now, seed, key)
     if not len(lines.strength):
         return
-    mask = _drawn(lines, shot.view)
+    drawn = _drawn(lines, shot.view).ravel()
+    where = np.flatnonzero(drawn)
+    mask = drawn[where] * np.float32(0.55 / 255.0)
     colour = _drop_colour(now, sky)
-    for channel in range(3):
-        plane = planes[channel]
-        plane += (np.float32(colour[channel]) - plane) * mask
+    lit: NDArray[np.float32] | float = 0.0
     if now.headlights > 0.0:
         # Near drops in one's own beam glitter.
-        lit = mask * np.float32(0.45 * now.headlights)
-        lit *= np.exp(-np.square(shot.rays.body[1] * 0.9)) if lit.size else 1.0
-        planes += lit
+        aside = shot.rays.body[1].ravel()[where]
+        lit = mask * np.float32(0.45 * now.headlights) / (1.0 + 1.6 * aside * aside)
+    for plane, part in zip(planes.reshape(3, -1), colour, strict=True):
+        before = plane[where]
+        plane[where] = before + (np.float32(part) - before) * mask + lit
 
 
-def _drawn(lines: Streaks, view: View) -> NDArray[np.float32]:
-    """(H, W) how far each pixel is covered by streaks, 0..1."""
+def _drawn(lines: Streaks, view: View) -> NDArray[np.uint8]:
+    """(H, W) how far each pixel is covered by streaks, 0..255."""
     canvas = np.zeros((view.height, view.width), dtype=np.uint8)
     corners = np.round((lines.ends - 0.5) * (1 << _SUBPIXEL)).astype(np.int32).reshape(-1, 2, 2)
     order = np.argsort(lines.strength, kind="stable")
     # From faint to bright, so that bright ones lie above.
     for group in np.array_split(order, _CLASSES):
         if len(group):
-            shade = int(round(255 * float(lines.strength[group].mean())))
+            shade = (round(255 * float(lines.strength[group].mean())),)
             thick = max(1, round(float(lines.width[group].mean())))
-            cv2.polylines(canvas, corners[group], False, shade, thick, cv2.LINE_AA, _SUBPIXEL)
-    return np.asarray(canvas.astype(np.float32) * np.float32(0.55 / 255.0))
+            cv2.polylines(canvas, list(corners[group]), False, shade, thick, cv2.LINE_AA, _SUBPIXEL)
+    return canvas
 
 
 def _drop_colour(now: Conditions, sky: Sky) -> Colour:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -87,9 +87,7 @@ class Shot:
         view: the camera.
     """
 
-    def __init__(
-        self, image: Image, depth: Plane | None, segmentation: NDArray[np.uint8] | None, view: View
-    ) -> None:
+    def __init__(self, image: Image, depth: Plane | None, segmentation: NDArray[np.uint8] | None, view: View) -> None:
         self.image = image
         self._depth, self._segmentation = depth, segmentation
         self.view = view
@@ -132,35 +130,60 @@ class Shot:
     @cached_property
     def ground(self) -> Ground:
         """The road's plane, fitted to the road pixels near by; level and at the usual height where there are none."""
-        seen = (self.labels == Label.ROADS) & (self.depth < _ROAD_REACH)
-        indices = np.flatnonzero(seen)
-        # Some hundred points are as good as all.
-        indices = indices[:: max(1, len(indices) // 300)]
+        # Some hundred points are as good as all, and every third row has them.
+        few = (slice(None, None, 1 + self.view.height // 40), slice(None, None, 1 + self.view.width // 66))
+        depth = self.depth[few]
+        indices = np.flatnonzero((self.labels[few] == Label.ROADS) & (depth < _ROAD_REACH))
         level = Ground(tuple(float(a) for a in self.view.rotation[2]), _USUAL_HEIGHT)  # type: ignore[arg-type]
         if len(indices) < _FEWEST:
             return level
-        depth = self.depth.ravel()[indices].astype(np.float64)
-        left, up = (self.rays.body[axis].ravel()[indices] for axis in (1, 2))
+        depth = depth.ravel()[indices].astype(np.float64)
+        left, up = (self.rays.body[axis][few].ravel()[indices] for axis in (1, 2))
         # up * d = a d + b left * d + c, each point with weight 1 / d: near ones are measured best.
         design = np.stack((np.ones_like(depth), left, 1.0 / depth))
-        normal_equations = design @ design.T
-        if np.linalg.det(normal_equations) < 1e-9:
+        (xx, xy, xz), (_, yy, yz), (_, _, zz) = (design @ design.T).tolist()
+        x, y, z = (design @ up).tolist()
+        minor_x, minor_y, minor_z = yy * zz - yz * yz, xy * zz - yz * xz, xy * yz - yy * xz
+        determinant = xx * minor_x - xy * minor_y + xz * minor_z
+        if determinant < 1e-9:
             return level
-        a, b, c = np.linalg.solve(normal_equations, design @ up).tolist()
+        # Cramer's rule for the symmetric three by three.
+        a = (x * minor_x - y * minor_y + z * minor_z) / determinant
+        b = (-x * minor_y + y * (xx * zz - xz * xz) - z * (xx * yz - xy * xz)) / determinant
+        c = (x * minor_z - y * (xx * yz - xy * xz) + z * (xx * yy - xy * xy)) / determinant
         length = float(np.sqrt(1.0 + a * a + b * b))
         return Ground((-a / length, -b / length, 1.0 / length), max(0.2, -c / length))
 
 
-def mirrored(source: Planes, column: Plane, row: Plane) -> Planes:
-    """``source`` at these pixel positions (each (H', W)), (3, H', W); beyond its edges what is at the edge."""
-    return np.stack(
-        [cv2.remap(part, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in source]
-    )
+_LINE = 256
+"""remap takes at most 32,767 columns: lists of pixels go in rows of this many."""
+
+
+class Places:
+    """P positions at which pictures are looked up, bilinearly.
+
+    Args:
+        column: (P,) from the left, 0 = the middle of the first pixel.
+        row: (P,) from the top.
+    """
+
+    def __init__(self, column: NDArray[np.float32], row: NDArray[np.float32]) -> None:
+        self._count = len(column)
+        lines = -(-self._count // _LINE)
+        maps = np.zeros((2, lines * _LINE), dtype=np.float32)
+        maps[0, : self._count], maps[1, : self._count] = column, row
+        self._maps = maps.reshape(2, lines, _LINE)
+
+    def of(self, picture: NDArray[Any], around: bool = False) -> NDArray[Any]:
+        """The picture's values (P,) or (P, C) there; ``around``: it repeats, else its edge goes on for ever."""
+        border = cv2.BORDER_WRAP if around else cv2.BORDER_REPLICATE
+        values = cv2.remap(picture, self._maps[0], self._maps[1], cv2.INTER_LINEAR, borderMode=border)
+        return np.asarray(values).reshape(-1, *picture.shape[2:])[: self._count]
 
 
 def split(image: Image) -> list[NDArray[np.uint8]]:
     """The three channels of an image, each (H, W) in one piece."""
-    return list(cv2.split(image))  # type: ignore[arg-type]
+    return [np.asarray(part) for part in cv2.split(image)]
 
 
 def merge(planes: Planes) -> Image:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from envs.effects.types import Key
 from envs.effects.weather import heaven
 from envs.effects.weather.conditions import Conditions
-from envs.effects.weather.view import Plane, Planes, Shot, mirrored
+from envs.effects.weather.view import Places, Planes, Shot, View
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, value_noise
 from envs.render.scene import Sky
-from liquid_pilot.randomness import generator
+from liquid_pilot.randomness import derive_seed, generator
 
 _WATER = 0.02
 """What water mirrors straight down."""
@@ -29,6 +29,8 @@ _FILM, _PUDDLE = 0.72, 0.85
 """Part of Fresnel's share that a film on rough asphalt mirrors, and a puddle."""
 _PUDDLE_LEAST = 0.10
 """What a puddle mirrors from right above: its dark ground makes more of it than water alone would be."""
+_THROUGH = 0.62
+"""Brightness of the ground of a puddle."""
 _TILE, _CELLS = 76.8, 512
 """Metres and pixels after which the pattern of puddles repeats."""
 _NEAREST = 90.0
@@ -40,79 +42,112 @@ _RIPPLES = 128
 
 def drench(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: Key) -> None:
     """Put water on the road; ``planes`` is changed."""
-    gloss = _glossiness().take(shot.labels)
-    rows = np.flatnonzero(gloss.max(axis=1) > 0.0)
-    if not len(rows):
+    labels = shot.labels.ravel()
+    where = np.flatnonzero(_paved().take(labels))
+    if not len(where):
         return
-    part = slice(int(rows[0]), int(rows[-1]) + 1)
-    gloss = gloss[part]
-    body = shot.rays.body[:, part]
-    stretch = shot.rays.stretch[part]
-    nf, nl, nu = (np.float32(n) for n in shot.ground.normal)
-    # The rays' components along the normal: negative, they go down.
-    along = nf * body[0] + nl * body[1] + nu * body[2]
-    grazing = np.clip(1.0 + along / stretch, 0.0, 1.0)
-    square = grazing * grazing
-    fresnel = _WATER + (1.0 - _WATER) * (square * square * grazing)
-    twice = np.minimum(2.0 * along, -1e-4)
-    forward = np.maximum(body[0] - twice * nf, 0.05)
+    gloss = _glossiness().take(labels.take(where))
     view = shot.view
-    focal = np.float32(view.focal_px)
-    column = np.float32(view.width / 2 - 0.5) - focal * (body[1] - twice * nl) / forward
-    row = np.float32(view.height / 2 - 0.5) - focal * (body[2] - twice * nu) / forward
+    fresnel, column, row = _mirror(shot, where)
     if now.rain > 0.0:
-        # Every drop makes rings: the mirror trembles, and more so from near by.
-        across, down = _ripples(row.shape, key)
+        # Every drop makes rings: the mirror trembles.
+        across, down = _ripples(where, view, key)
         strength = np.float32(now.rain * view.height / 78.0)
         column += across * (1.2 * strength)
         row += down * (2.5 * strength)
-    flat = planes[:, part]
-    film, pool = np.float32(now.film), None
-    if now.puddles > 0.0:
-        pool = puddle_map(shot, now, seed, part) * np.minimum(gloss, 1.0)
-    # Rough asphalt is a blurred mirror, and most so along the line of sight.
-    size = max(3, view.height // 10) | 1
-    rough = np.stack([cv2.blur(plane, (max(3, size // 3) | 1, size)) for plane in planes])
-    # Above the picture nobody knows what is mirrored: mostly sky.
-    aloft = np.clip(row * np.float32(-1.0 / (0.20 * view.height)), 0.0, 0.8)
+    own, tone, parts = _mixture(shot, now, seed, where, gloss, fresnel, row)
     above = heaven.overhead(now, sky)
+    whole = cv2.merge(list(planes))
+    mirrors = []
     if now.film > 0.0:
-        image = mirrored(rough, column, row)
-        share = fresnel * gloss * np.float32(_FILM * now.film)
-        dark = 1.0 - gloss * np.float32(_DARKER * film)
-        for channel in range(3):
-            road = flat[channel]
-            image[channel] += (np.float32(above[channel]) - image[channel]) * aloft
-            road *= dark
-            road += (image[channel] - road) * share
-    if pool is not None:
-        image = mirrored(planes, column, row)
-        for channel in range(3):
-            road = flat[channel]
-            image[channel] += (np.float32(above[channel]) - image[channel]) * aloft
-            water = road * np.float32(0.62)
-            water += (image[channel] - water) * (_PUDDLE_LEAST + fresnel * np.float32(_PUDDLE))
-            road += (water - road) * pool
+        # Rough asphalt is a blurred mirror, and most so along the line of sight: a quarter of the size will do.
+        small = _quarter(whole)
+        down, right = (np.float32(a / b) for a, b in zip(small.shape, whole.shape[:2], strict=False))
+        mirrors.append(Places((column + 0.5) * right - 0.5, (row + 0.5) * down - 0.5).of(small))
+    if now.puddles > 0.0:
+        mirrors.append(Places(column, row).of(whole))
+    for channel, plane in enumerate(planes.reshape(3, -1)):
+        road = plane.take(where)
+        road *= own
+        road += tone * np.float32(above[channel])
+        for share, image in zip(parts, mirrors, strict=True):
+            road += image[:, channel] * share
+        plane[where] = road
 
 
-def puddle_map(shot: Shot, now: Conditions, seed: int, part: slice) -> Plane:
-    """(rows of ``part``, W) 0..1: how far each pixel is under water if it shows a road. Fixed to the ground."""
+def _mixture(
+    shot: Shot,
+    now: Conditions,
+    seed: int,
+    where: NDArray[np.intp],
+    gloss: NDArray[np.float32],
+    fresnel: NDArray[np.float32],
+    row: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], list[NDArray[np.float32]]]:
+    """What a wet road's pixels (P,) are made of: shares of their own colour, of the sky's tone, and of the mirror
+    images: the blurred one if there is a film, then the sharp one if there are puddles.
+    """
+    # Above the picture nobody knows what is mirrored: mostly sky.
+    aloft = np.clip(row * np.float32(-1.0 / (0.20 * shot.view.height)), 0.0, 0.8)
+    own, parts = np.ones_like(gloss), []
+    if now.film > 0.0:
+        film = fresnel * gloss * np.float32(_FILM * now.film)
+        own = (1.0 - gloss * np.float32(_DARKER * now.film)) * (1.0 - film)
+        parts.append(film)
+    if now.puddles > 0.0:
+        pool = puddles_at(shot, now, seed, where) * gloss
+        share = np.float32(_PUDDLE_LEAST) + fresnel * np.float32(_PUDDLE)
+        # Seen through the water the road, film and all, is darker.
+        left = 1.0 - pool * (1.0 - np.float32(_THROUGH) * (1.0 - share))
+        own *= left
+        parts = [part * left for part in parts]
+        parts.append(share * pool)
+    seen = 1.0 - aloft
+    tone = sum(parts[1:], parts[0]) * aloft
+    return own, tone, [part * seen for part in parts]
+
+
+def _quarter(whole: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = whole.shape[:2]
+    small = cv2.resize(whole, (max(1, width // 4), max(1, height // 4)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(small, (1, 3)), dtype=np.float32)
+
+
+def _mirror(
+    shot: Shot, where: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Of the pixels ``where``: how much water mirrors there (0..1), and which column and row of the picture."""
     view = shot.view
-    reach = np.minimum(shot.depth[part], np.float32(_NEAREST))
-    world = shot.world[:, part]
+    left, up = (shot.rays.body[axis].take(where) for axis in (1, 2))
+    nf, nl, nu = (np.float32(part) for part in shot.ground.normal)
+    # The rays' components along the normal: negative, they go down.
+    along = left * nl
+    along += up * nu
+    along += nf
+    grazing = np.clip(1.0 + along / shot.rays.stretch.take(where), 0.0, 1.0)
+    square = grazing * grazing
+    fresnel = np.float32(_WATER) + np.float32(1.0 - _WATER) * (square * square * grazing)
+    twice = np.minimum(2.0 * along, -1e-4)
+    focal = np.float32(view.focal_px) / np.maximum(1.0 - twice * nf, 0.05)
+    column = np.float32(view.width / 2 - 0.5) - focal * (left - twice * nl)
+    row = np.float32(view.height / 2 - 0.5) - focal * (up - twice * nu)
+    # remap counts in 16 bits, and nothing is to be seen out there.
+    return fresnel, np.clip(column, -16000.0, 16000.0), np.clip(row, -16000.0, 16000.0)
+
+
+def puddles_at(shot: Shot, now: Conditions, seed: int, where: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How far each of the pixels ``where`` (flat indices) is under water, 0..1, if it is road. Fixed to the ground."""
+    view = shot.view
+    reach = np.minimum(shot.depth.take(where), np.float32(_NEAREST))
     # Small numbers for float32, and for remap: places within the tile.
     base = np.mod(np.asarray(view.position[:2], dtype=np.float64), _TILE)
     scale = np.float32(_CELLS / _TILE)
-    column = (world[0] * reach + np.float32(base[0])) * scale
-    row = (world[1] * reach + np.float32(base[1])) * scale
-    field = np.asarray(cv2.remap(puddle_bank(seed), column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
+    column, row = ((shot.world[axis].take(where) * reach + np.float32(base[axis])) * scale for axis in (0, 1))
+    field = Places(column, row).of(puddle_bank(seed), around=True)
     # Far away a pixel covers many puddles, and shows their mean: the edge widens until it is all there is.
-    height = shot.ground.height
-    footprint = reach * reach * np.float32(1.0 / (view.focal_px * max(height, 0.2)))
-    soft = _SOFT + np.minimum(footprint * 0.25, 1.5)
-    level = now.puddles
-    covered = (level * (1.0 + soft) - field) / soft
-    np.clip(covered, 0.0, 1.0, out=covered)
+    footprint = reach * reach * np.float32(1.0 / (view.focal_px * shot.ground.height))
+    soft = np.float32(_SOFT) + np.minimum(footprint * np.float32(0.25), 1.5)
+    covered = np.clip((np.float32(now.puddles) * (1.0 + soft) - field) / soft, 0.0, 1.0)
     return np.asarray(covered * covered * (3.0 - 2.0 * covered), dtype=np.float32)
 
 
@@ -138,14 +173,25 @@ def _glossiness() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def _ripple_bank() -> NDArray[np.float32]:
+def _paved() -> NDArray[np.bool_]:
+    return np.asarray(_glossiness() > 0.0)
+
+
+@lru_cache(maxsize=8)
+def _ripple_bank(height: int, width: int) -> NDArray[np.float32]:
+    """(2, (2 H + 1) W) offsets -1..1, from which a frame takes H * W in a row."""
     rng = generator(0, "ripples")
-    return np.stack([value_noise(rng, (_RIPPLES, _RIPPLES), (48, 48)) * 2.0 - 1.0 for _ in range(2)]).astype(np.float32)
+    banks = []
+    for _ in range(2):
+        noise = value_noise(rng, (_RIPPLES, _RIPPLES), (_RIPPLES * 3 // 8,) * 2) * 2.0 - 1.0
+        # At least a row more than the picture has, so that a frame may begin anywhere in it.
+        banks.append(np.resize(np.tile(noise, (1, -(-width // _RIPPLES)))[:, :width], (2 * height + 1, width)).ravel())
+    return np.stack(banks).astype(np.float32)
 
 
-def _ripples(shape: tuple[int, ...], key: Key) -> NDArray[np.float32]:
-    """(2, H, W) offsets -1..1 of this frame."""
-    down, right = key.generator("ripples").integers(0, _RIPPLES, 2).tolist()
-    bank = np.roll(_ripple_bank(), (down, right), (1, 2))
-    repeats = (1, -(-shape[0] // _RIPPLES), -(-shape[1] // _RIPPLES))
-    return np.tile(bank, repeats)[:, : shape[0], : shape[1]]
+def _ripples(where: NDArray[np.intp], view: View, key: Key) -> NDArray[np.float32]:
+    """(2, P) offsets -1..1 of these pixels in this frame."""
+    bank = _ripple_bank(view.height, view.width)
+    # One number is not worth a generator.
+    begin = derive_seed(key.seed, "ripples", key.frame) % (bank.shape[1] - view.width * view.height)
+    return np.asarray(bank.take(where + begin, axis=1))
