@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 GOAL = 1.0
@@ -47,6 +48,8 @@ class Place:
         self.deep = renderer.camera(spec.width, spec.height, angle, {"rgb", "depth"})
         self.full = renderer.camera(spec.width, spec.height, angle, {"rgb", "depth", "segmentation"})
         self.frame = self.full.render(self.eye)
+        assert self.frame.rgb is not None
+        self.image = self.frame.rgb
         heading = (math.cos(car.heading), math.sin(car.heading))
         import numpy as np
 
@@ -65,13 +68,13 @@ class Place:
 def single_effects(place: Place) -> dict[str, Callable[[], Any]]:
     """Every part of the weather on its own, and every fault of the picture at severity 3."""
     from envs.effects import IMAGE_FAULTS, Key
-    from envs.effects.weather import glare, haze, heaven, lens, light, night, rain, wet
+    from envs.effects.weather import glare, haze, lens, light, night, rain, wet
     from envs.effects.weather.conditions import conditions
     from envs.effects.weather.view import Shot, merge
     from scenarios.weather import PRESETS
 
     frame, view, look, key = place.frame, place.view, place.look, Key(5, 40)
-    assert frame.rgb is not None
+    rgb = place.image
     street = look.street_light()
     # Film and puddles on their own, each in falling rain.
     weathers = dict(PRESETS)
@@ -79,25 +82,25 @@ def single_effects(place: Place) -> dict[str, Callable[[], Any]]:
     weathers["flooded"] = PRESETS["rain"].model_copy(update={"wetness": 0.0})
 
     def stage(weather: str, part: Callable[[Any, Shot, Any], Any]) -> Callable[[], Any]:
-        now = conditions(weathers[weather], look.sky, view.north)
-        planes = light.relight(frame.rgb, now, view)
+        now = conditions(weathers[weather], look.heaven.sky, view.north)
+        planes = light.relight(rgb, now, view)
         # A fresh picture each time: what parts share (rays, the road's plane) is counted to each of them.
-        return lambda: part(planes.copy(), Shot(frame.rgb, frame.depth, frame.segmentation, view), now)
+        return lambda: part(planes.copy(), Shot(rgb, frame.depth, frame.segmentation, view), now)
 
     effects: dict[str, Callable[[], Any]] = {
         "another light": stage("overcast", lambda _, shot, now: merge(light.relight(shot.image, now, view))),
-        "sky": stage("overcast", lambda planes, shot, now: heaven.paint(planes, shot, now, look.sky)),
-        "fog": stage("dense_fog", lambda planes, shot, now: haze.fill(planes, shot, now, look.sky, 7, key)),
-        "dust": stage("dust_storm", lambda planes, shot, now: haze.fill(planes, shot, now, look.sky, 7, key)),
-        "rain": stage("storm", lambda planes, shot, now: rain.fall(planes, shot, now, look.sky, 7, key)),
+        "sky": stage("overcast", lambda planes, shot, now: look.heaven.paint(planes, shot, now)),
+        "fog": stage("dense_fog", lambda planes, shot, now: haze.fill(planes, shot, now, look.heaven, 7, key)),
+        "dust": stage("dust_storm", lambda planes, shot, now: haze.fill(planes, shot, now, look.heaven, 7, key)),
+        "rain": stage("storm", lambda planes, shot, now: rain.fall(planes, shot, now, look.heaven, 7, key)),
         "drops on the lens": stage("storm", lambda planes, _, now: lens.wet_lens(planes, now, key)),
-        "wet road": stage("damp", lambda planes, shot, now: wet.drench(planes, shot, now, look.sky, 7, key)),
-        "puddles": stage("flooded", lambda planes, shot, now: wet.drench(planes, shot, now, look.sky, 7, key)),
+        "wet road": stage("damp", lambda planes, shot, now: wet.drench(planes, shot, now, look.heaven, 7, key)),
+        "puddles": stage("flooded", lambda planes, shot, now: wet.drench(planes, shot, now, look.heaven, 7, key)),
         "glare": stage("low_sun_ahead", lambda planes, shot, now: glare.dazzle(planes, shot, now, 1.0)),
         "lights by night": stage("night", lambda planes, shot, now: night.shine(planes, shot, now, street, 7)),
     }
     for name, fault in IMAGE_FAULTS.items():
-        effects[name] = lambda fault=fault: fault(frame.rgb, 3.0, key)
+        effects[name] = partial(fault, rgb, 3.0, key)
     return effects
 
 
@@ -112,6 +115,7 @@ def whole_weathers(place: Place) -> dict[str, Callable[[], Any]]:
 
         def picture() -> None:
             frame = camera.render(place.eye)
+            assert frame.rgb is not None
             place.look.apply(frame.rgb, frame.depth, frame.segmentation, place.view, weather, Key(5, 40))
 
         return picture

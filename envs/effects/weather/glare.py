@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from envs.effects.weather.conditions import Conditions
+from envs.effects.weather.conditions import Conditions, smooth
 from envs.effects.weather.view import Plane, Planes, Shot
 from envs.render.scene import Colour
 
@@ -26,8 +26,8 @@ _GHOSTS: tuple[tuple[float, float, float, Colour], ...] = (
 def dazzle(planes: Planes, shot: Shot, now: Conditions, passed: float) -> None:
     """Lay the glare of the sun over the picture; ``passed`` is the share of its light that the air lets through."""
     sun = np.asarray(now.sun) @ shot.view.rotation
-    strength = now.dazzle * passed
-    if strength <= 0.0 or sun[0] <= -0.2:
+    strength = now.dazzle * passed * smooth(-0.2, 0.2, float(sun[0]))
+    if strength <= 0.0:
         return
     visible, column, row = _sun_pixel(shot, sun)
     world, stretch = shot.world, shot.rays.stretch

@@ -10,17 +10,18 @@ and d. Rain and dust fill the air evenly.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.effects.types import Key
-from envs.effects.weather import heaven
-from envs.effects.weather.conditions import Conditions, blend, scaled
-from envs.effects.weather.view import BEYOND, Plane, Planes, Shot
+from envs.effects.weather.conditions import Conditions, blend, scaled, smooth
+from envs.effects.weather.heaven import Heaven
+from envs.effects.weather.view import Plane, Planes, Shot
 from envs.render.noise import fractal_noise
-from envs.render.scene import Colour, Sky
+from envs.render.scene import Colour
 from liquid_pilot.randomness import generator
 
 _DUST: Colour = (0.74, 0.57, 0.37)
@@ -28,6 +29,8 @@ _RAIN_REACH = 700.0
 """Metres behind which nothing of a curtain of rain is to be told from cloud."""
 _BEAM: Colour = (0.62, 0.61, 0.56)
 """Of fog in the beam of one's own headlights."""
+_BEAM_REACH = 25.0
+"""Metres of fog that shine in it."""
 _BILLOWS = 256
 _BILLOW_SIZE = 0.35
 """Radians of a cloud of dust."""
@@ -80,26 +83,22 @@ def billows(shot: Shot, now: Conditions, seed: int, key: Key) -> Plane:
     return np.asarray(cv2.resize(coarse, (view.width, view.height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
-_banks: dict[int, NDArray[np.float32]] = {}
-
-
+@lru_cache(maxsize=16)
 def dust_bank(seed: int) -> NDArray[np.float32]:
     """(256, 256) factors around 1, periodic."""
-    if seed not in _banks:
-        if len(_banks) > 16:
-            _banks.clear()
-        noise = fractal_noise(generator(seed, "dust"), (_BILLOWS, _BILLOWS), (16, 16), 4)
-        _banks[seed] = np.clip(1.0 + 2.2 * (noise - 0.5), 0.3, 1.8).astype(np.float32)
-    return _banks[seed]
+    noise = fractal_noise(generator(seed, "dust"), (_BILLOWS, _BILLOWS), (16, 16), 4)
+    bank = np.clip(1.0 + 2.2 * (noise - 0.5), 0.3, 1.8).astype(np.float32)
+    bank.setflags(write=False)
+    return bank
 
 
-def air_colour(now: Conditions, sky: Sky) -> Colour:
+def air_colour(now: Conditions, heaven: Heaven) -> Colour:
     """The colour of thick air, away from the sun and the headlights."""
-    tone = heaven.tones(now, sky)
+    tone = heaven.tones(now)
     level = now.hour.level * now.gloom
     bright = scaled((0.80, 0.815, 0.83), now.gloom)
     # Fog glows in the light of the whole sky; without one it is as dark as the night above it.
-    fog = blend(tone.horizon, scaled(bright, 0.10 + 0.90 * now.hour.level), 0.7) if level > 0.1 else tone.horizon
+    fog = blend(tone.horizon, scaled(bright, 0.10 + 0.90 * now.hour.level), 0.7 * smooth(0.10, 0.30, level))
     rain = scaled(tone.grey, 0.97)
     dust = scaled(_DUST, 0.05 + 0.95 * level)
     parts = ((now.fog, fog), (now.rain_veil, rain), (now.dust_veil, dust))
@@ -108,10 +107,10 @@ def air_colour(now: Conditions, sky: Sky) -> Colour:
     return red, green, blue
 
 
-def fill(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: Key) -> None:
+def fill(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
     """Fill the air with what floats in it; ``planes`` is changed."""
     passed = transmission(shot, now, seed, key)
-    colour = air_colour(now, sky)
+    colour = air_colour(now, heaven)
     glow = _sun_glow(shot, now)
     beam = _backscatter(shot, now)
     for channel in range(3):
@@ -142,12 +141,11 @@ def _sun_glow(shot: Shot, now: Conditions) -> Plane | None:
 
 def _backscatter(shot: Shot, now: Conditions) -> Plane | None:
     """(H, W) how bright the air is in the headlights' beam."""
-    thick = 1.0 - math.exp(-25.0 * (now.fog + 0.5 * now.rain_veil + now.dust_veil))
+    # What is in the first metres counts: further away the beam is gone.
+    foggy = now.fog * max(0.0, _BEAM_REACH - now.fog_start)
+    thick = 1.0 - math.exp(-foggy - _BEAM_REACH * (0.5 * now.rain_veil + now.dust_veil))
     if now.headlights <= 0.0 or thick <= 0.0:
         return None
     _, left, up = shot.rays.body
     beam = cv2.exp(-(left * left * np.float32(1.6) + np.square(up + np.float32(0.28)) * np.float32(9.0)))
     return np.asarray(beam * np.float32(0.55 * thick * now.headlights), dtype=np.float32)
-
-
-__all__ = ["BEYOND", "air_colour", "billows", "dust_bank", "fill", "transmission"]

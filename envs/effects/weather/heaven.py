@@ -9,7 +9,7 @@ a picture: weather may change with every frame, and nothing may jump.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -24,9 +24,9 @@ from envs.render.noise import fractal_noise
 from envs.render.scene import Colour, Sky
 from liquid_pilot.randomness import generator
 
-_SIDE = 1024
+_SIDE = 768
 """Pixels of the disc's picture."""
-_HORIZON = 430.0
+_HORIZON = 322.0
 """Radius of the horizon on it, pixels; also pixels per radian there."""
 _FIELD = 512
 _SOFT = 0.16
@@ -34,7 +34,7 @@ _SOFT = 0.16
 
 
 class Disc(NamedTuple):
-    """What of a land's sky does not change with the weather, each (1024, 1024)."""
+    """What of a land's sky does not change with the weather, each (768, 768)."""
 
     hills: NDArray[np.uint8]
     """(.., 4) colour of the hills by the land's own light, and how much of the pixel they cover."""
@@ -42,8 +42,7 @@ class Disc(NamedTuple):
     """(.., 3) cloud field, brightness towards the land's own sun, and stars."""
 
 
-@lru_cache(maxsize=16)
-def disc(sky: Sky) -> Disc:
+def _disc(sky: Sky) -> Disc:
     """The hills and the cloud field of this sky on the disc."""
     middle = _SIDE / 2
     x, y = np.meshgrid((np.arange(_SIDE) + 0.5 - middle) / _HORIZON, (np.arange(_SIDE) + 0.5 - middle) / _HORIZON)
@@ -104,74 +103,101 @@ class Tones(NamedTuple):
     """Factor on the hills' own colours."""
 
 
-def tones(now: Conditions, sky: Sky) -> Tones:
-    """Colours of the sky under these conditions."""
-    hour = now.hour
-    zenith = blend(hour.zenith, sky.zenith, hour.own)
-    horizon = blend(hour.horizon, sky.horizon, hour.own)
-    if now.blue != 1.0:
-        zenith, horizon = _bluer(zenith, now.blue), _bluer(horizon, now.blue)
-    # Closed cloud is lit from above by all of the sky: grey, and never as dark as the land.
-    grey = scaled((0.73, 0.755, 0.785), now.gloom * (0.12 + 0.88 * hour.level) if hour.level > 0.1 else 0.1 * now.gloom)
-    grey = blend(grey, scaled(blend(hour.glow, hour.horizon, 0.5), 0.8), 0.25 * smooth(20.0, 6.0, _altitude(now)))
-    tint = blend(hour.shade, (0.97, 0.99, 1.02), 0.7 * now.overcast)
-    return Tones(zenith, horizon, hour.glow, grey, scaled(tint, hour.level * now.gloom))
+class Heaven:
+    """The sky of one land in any weather.
 
+    Args:
+        sky: as the land's own pictures show it.
+    """
 
-def paint(planes: Planes, shot: Shot, now: Conditions, sky: Sky) -> None:
-    """Put the sky of these conditions into the picture's sky pixels; ``planes`` is changed."""
-    where = shot.sky
-    if not len(where) or now.repaint <= 0.0:
-        return
-    colour = colours(shot.world.reshape(3, -1).take(where, axis=1), shot.rays.stretch.take(where), now, sky)
-    flat = planes.reshape(3, -1)
-    if now.repaint < 1.0:
-        before = flat.take(where, axis=1)
-        colour = before + np.float32(now.repaint) * (colour - before)
-    for plane, part in zip(flat, colour, strict=True):
-        plane[where] = part
+    def __init__(self, sky: Sky) -> None:
+        self.sky = sky
 
+    @cached_property
+    def disc(self) -> Disc:
+        """What of it does not change with the weather; made at the first use."""
+        return _disc(self.sky)
 
-def colours(rays: Planes, stretch: NDArray[np.float32], now: Conditions, sky: Sky) -> NDArray[np.float32]:
-    """The sky's colours (3, P) along these rays (3, P), world, which are ``stretch`` (P,) long."""
-    rays = rays / stretch
-    tone = tones(now, sky)
-    up = np.clip(rays[2], -0.16, 1.0)
-    thin = 1.0 - np.maximum(up, 0.0)
-    thin = thin * thin * thin
-    towards = now.sun[0] * rays[0] + now.sun[1] * rays[1] + now.sun[2] * rays[2]
-    np.maximum(towards, 0.0, out=towards)
-    wide = towards * towards
-    wide = wide * wide
-    # The sun's side of a low sky glows along the horizon, and the air around the sun everywhere.
-    glow = wide * thin * np.float32((1.0 - now.hour.own) * (1.0 - now.overcast))
-    halo = wide * wide * wide * wide
-    halo *= np.float32(0.35 * now.direct * min(now.haze_glow, 2.5))
-    places = _places(rays)
-    field, lit, star = (part * np.float32(1.0 / 255.0) for part in _channels(places, disc(sky).clouds))
-    threshold = 0.66 - 0.34 * now.clouds
-    cover = _smoothstep((field - threshold) / _SOFT)
-    cover *= _smoothstep(up / (0.10 - 0.085 * now.overcast)) * np.float32(0.92 + 0.08 * now.overcast)
-    # Closed cloud has a texture too: darker where it is thick.
-    body = 1.0 + (0.5 - field) * np.float32(1.1 * now.overcast * (0.6 + 0.4 * now.rain))
-    thick = np.float32(min(1.0, 1.25 * now.overcast))
-    white = (0.80 + 0.20 * lit) * (1.0 - thick)
-    starlight = star * np.float32(0.8 * smooth(-6.0, -14.0, _altitude(now))) * (1.0 - cover)
-    disc_light = sun_disc(towards, now)
-    hills = _channels(places, disc(sky).hills)
-    behind = 1.0 - hills[3] * np.float32(1.0 / 255.0)
-    result = np.empty((3, len(up)), dtype=np.float32)
-    for channel in range(3):
-        plain = tone.zenith[channel] + (tone.horizon[channel] - tone.zenith[channel]) * thin
-        plain += (tone.glow[channel] - plain) * glow
-        plain += (tone.glow[channel] - plain) * halo + starlight
-        cloud = now.hour.cloud[channel] * white + tone.grey[channel] * thick * body
-        cloud += (tone.glow[channel] - cloud) * (0.4 * glow)
-        plain += (cloud - plain) * cover
-        plain += disc_light * _SUN[channel]
-        hill = hills[channel] * np.float32(tone.hills[channel] / 255.0)
-        result[channel] = hill + (plain - hill) * behind
-    return result
+    def tones(self, now: Conditions) -> Tones:
+        """Colours of the sky under these conditions."""
+        hour = now.hour
+        zenith = blend(hour.zenith, self.sky.zenith, hour.own)
+        horizon = blend(hour.horizon, self.sky.horizon, hour.own)
+        if now.blue != 1.0:
+            zenith, horizon = _bluer(zenith, now.blue), _bluer(horizon, now.blue)
+        # Closed cloud is lit from above by all of the sky: grey, and never as dark as the land.
+        grey = scaled((0.73, 0.755, 0.785), now.gloom * (0.03 + 0.97 * hour.level))
+        grey = blend(grey, scaled(blend(hour.glow, hour.horizon, 0.5), 0.8), 0.25 * smooth(20.0, 6.0, _altitude(now)))
+        tint = blend(hour.shade, (0.97, 0.99, 1.02), 0.7 * now.overcast)
+        return Tones(zenith, horizon, hour.glow, grey, scaled(tint, hour.level * now.gloom))
+
+    def paint(self, planes: Planes, shot: Shot, now: Conditions) -> None:
+        """Put the sky of these conditions into the picture's sky pixels; ``planes`` is changed."""
+        where = shot.sky
+        if not len(where) or now.repaint <= 0.0:
+            return
+        colour = self.colours(shot.world.reshape(3, -1).take(where, axis=1), shot.rays.stretch.take(where), now)
+        flat = planes.reshape(3, -1)
+        if now.repaint < 1.0:
+            before = flat.take(where, axis=1)
+            colour = before + np.float32(now.repaint) * (colour - before)
+        for plane, part in zip(flat, colour, strict=True):
+            plane[where] = part
+
+    def colours(self, rays: Planes, stretch: NDArray[np.float32], now: Conditions) -> NDArray[np.float32]:
+        """The sky's colours (3, P) along these rays (3, P), world, which are ``stretch`` (P,) long."""
+        rays = rays / stretch
+        tone = self.tones(now)
+        up = np.clip(rays[2], -0.16, 1.0)
+        thin = 1.0 - np.maximum(up, 0.0)
+        thin = thin * thin * thin
+        towards = now.sun[0] * rays[0] + now.sun[1] * rays[1] + now.sun[2] * rays[2]
+        np.maximum(towards, 0.0, out=towards)
+        wide = towards * towards
+        wide = wide * wide
+        # The sun's side of a low sky glows along the horizon, and the air around the sun everywhere.
+        glow = wide * thin * np.float32((1.0 - now.hour.own) * (1.0 - now.overcast))
+        halo = wide * wide * wide * wide
+        halo *= np.float32(0.35 * now.direct * min(now.haze_glow, 2.5))
+        places = _places(rays)
+        field, lit, star = (part * np.float32(1.0 / 255.0) for part in _channels(places, self.disc.clouds))
+        threshold = 0.66 - 0.34 * now.clouds
+        cover = _smoothstep((field - threshold) / _SOFT)
+        cover *= _smoothstep(up / (0.10 - 0.085 * now.overcast)) * np.float32(0.92 + 0.08 * now.overcast)
+        # Closed cloud has a texture too: darker where it is thick.
+        body = 1.0 + (0.5 - field) * np.float32(1.1 * now.overcast * (0.6 + 0.4 * now.rain))
+        thick = np.float32(min(1.0, 1.25 * now.overcast))
+        white = (0.80 + 0.20 * lit) * (1.0 - thick)
+        starlight = star * np.float32(0.8 * smooth(-6.0, -14.0, _altitude(now))) * (1.0 - cover)
+        disc_light = sun_disc(towards, now)
+        hills = _channels(places, self.disc.hills)
+        behind = 1.0 - hills[3] * np.float32(1.0 / 255.0)
+        result = np.empty((3, len(up)), dtype=np.float32)
+        for channel in range(3):
+            plain = tone.zenith[channel] + (tone.horizon[channel] - tone.zenith[channel]) * thin
+            plain += (tone.glow[channel] - plain) * glow
+            plain += (tone.glow[channel] - plain) * halo + starlight
+            cloud = now.hour.cloud[channel] * white + tone.grey[channel] * thick * body
+            cloud += (tone.glow[channel] - cloud) * (0.4 * glow)
+            plain += (cloud - plain) * cover
+            plain += disc_light * _SUN[channel]
+            hill = hills[channel] * np.float32(tone.hills[channel] / 255.0)
+            result[channel] = hill + (plain - hill) * behind
+        return result
+
+    def overhead(self, now: Conditions) -> Colour:
+        """The mean colour of the sky some way up."""
+        tone = self.tones(now)
+        return blend(blend(tone.zenith, tone.horizon, 0.4), tone.grey, min(1.0, now.clouds))
+
+    def hidden(self, now: Conditions) -> float:
+        """0..1, how far the painted hills hide the sun and its glow; it sets gradually."""
+        sun = np.array(now.sun)
+        flat, high = math.hypot(sun[0], sun[1]), _altitude(now)
+        heights = np.radians(high + np.linspace(-1.5, 1.5, 9))
+        around = np.cos(heights) / max(flat, 1e-9)
+        rays = np.stack((sun[0] * around, sun[1] * around, np.sin(heights))).astype(np.float32)
+        return float(_places(rays).of(self.disc.hills)[:, 3].mean()) / 255.0
 
 
 _SUN = (1.0, 0.93, 0.80)
@@ -186,17 +212,6 @@ def sun_disc(towards: NDArray[np.float32], now: Conditions) -> NDArray[np.float3
     # Much brighter than white: what mirrors it on a wet road is white still.
     edge = _smoothstep((rim - off) / (rim - core)) * np.float32(2.5 * now.direct * now.direct)
     return np.asarray(edge + np.float32(0.30 * now.direct * now.direct) * (0.004 / (0.004 + off)), dtype=np.float32)
-
-
-def overhead(now: Conditions, sky: Sky) -> Colour:
-    """The mean colour of the sky some way up."""
-    tone = tones(now, sky)
-    return blend(blend(tone.zenith, tone.horizon, 0.4), tone.grey, min(1.0, now.clouds))
-
-
-def hidden(now: Conditions, sky: Sky) -> float:
-    """0..1, how far the painted hills hide the sun."""
-    return float(_places(np.array(now.sun, dtype=np.float32)[:, None]).of(disc(sky).hills)[0, 3]) / 255.0
 
 
 def _places(rays: NDArray[np.float32]) -> Places:

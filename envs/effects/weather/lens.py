@@ -77,7 +77,7 @@ def _stamp(size: int, width: int) -> _Stamp:
     cover = 0.9 * smoothstep(1.25, 0.75, off)
     # Darker at the rim, but for the lower one, which gathers the sky.
     lower = np.clip(down / radius, 0.0, 1.0)
-    shade = 1.0 - 0.45 * np.clip(off - 0.55, 0.0, 0.6) * (1.0 - 0.6 * lower)
+    shade = 1.0 - 0.32 * np.clip(off - 0.55, 0.0, 0.6) * (1.0 - 0.6 * lower)
     # Seen through it: the other way up, from far around its middle.
     view = -_VIEW * width / radius
     inside = cover > 0.0

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from envs.effects.errors import BadImage
 from envs.effects.types import Image, Key, check_image
-from envs.effects.weather import glare, haze, heaven, lens, light, night, rain, wet
+from envs.effects.weather import glare, haze, lens, light, night, rain, wet
 from envs.effects.weather.conditions import Conditions, conditions
+from envs.effects.weather.heaven import Heaven
 from envs.effects.weather.night import StreetLight
 from envs.effects.weather.view import Shot, View, merge
 from envs.render.scene import Sky
@@ -31,16 +32,17 @@ class WeatherLook:
     """
 
     def __init__(self, sky: Sky, seed: int, lamps: NDArray[np.float64] | None = None) -> None:
-        self.sky, self.seed = sky, seed
+        self.heaven, self.seed = Heaven(sky), seed
         self._lamps = None if lamps is None or not len(lamps) else np.asarray(lamps, dtype=np.float64)
         self._street: StreetLight | None = None
-        self._last: tuple[Weather, float, Conditions] | None = None
+        self._last: tuple[Weather, float, Conditions | None] | None = None
 
     def needs(self, weather: Weather) -> frozenset[str]:
         """The channels of a camera beyond "rgb" that `apply` wants for this weather: each costs time to draw."""
-        if _is_clear(weather):
+        # The direction of north is of no account here.
+        now = self._conditions(weather, self._last[1] if self._last is not None else 0.0)
+        if now is None:
             return _NOTHING
-        now = self._conditions(weather, 0.0)
         if now.wet or now.headlights > 0.0:
             return _ALL
         return _DEPTH if now.hazy or now.repaint > 0.0 or now.dazzle > 0.0 else _NOTHING
@@ -68,36 +70,38 @@ class WeatherLook:
             BadImage: no image, a channel that is needed and missing, or shapes that do not fit.
         """
         check_image(rgb)
-        if _is_clear(weather):
+        now = self._conditions(weather, view.north)
+        if now is None:
             return rgb
         self._check(rgb, depth, segmentation, view, weather)
-        now = self._conditions(weather, view.north)
         shot = Shot(rgb, depth, segmentation, view)
         planes = light.relight(rgb, now, view)
         if now.headlights > 0.0:
             night.shine(planes, shot, now, self.street_light(), self.seed)
         if now.repaint > 0.0:
-            heaven.paint(planes, shot, now, self.sky)
+            self.heaven.paint(planes, shot, now)
         if now.wet:
-            wet.drench(planes, shot, now, self.sky, self.seed, key)
+            wet.drench(planes, shot, now, self.heaven, self.seed, key)
         if now.hazy:
-            haze.fill(planes, shot, now, self.sky, self.seed, key)
+            haze.fill(planes, shot, now, self.heaven, self.seed, key)
         if now.dazzle > 0.0:
             glare.dazzle(planes, shot, now, self._sunlight(now))
         if now.rain > 0.0:
-            rain.fall(planes, shot, now, self.sky, self.seed, key)
+            rain.fall(planes, shot, now, self.heaven, self.seed, key)
             lens.wet_lens(planes, now, key)
         return merge(planes)
 
-    def _conditions(self, weather: Weather, north: float) -> Conditions:
+    def _conditions(self, weather: Weather, north: float) -> Conditions | None:
+        """What the weather does; None for ``clear``, and for what comes to the same."""
         # Mostly the weather is the same object as in the frame before.
         if self._last is None or self._last[0] is not weather or self._last[1] != north:
-            self._last = weather, north, conditions(weather, self.sky, north)
+            clear = weather.settled() == CLEAR
+            self._last = weather, north, None if clear else conditions(weather, self.heaven.sky, north)
         return self._last[2]
 
     def _sunlight(self, now: Conditions) -> float:
         """Share of the sun's light that comes past the hills and through the fog."""
-        share = 1.0 - heaven.hidden(now, self.sky)
+        share = 1.0 - self.heaven.hidden(now)
         if now.fog <= 0.0:
             return share
         high = 1.0 / max(now.fog_falloff, 1e-3)
@@ -127,7 +131,3 @@ class WeatherLook:
                     raise BadImage(f"this weather needs the {name} of the picture: ask WeatherLook.needs(weather)")
             elif channel.shape != size:
                 raise BadImage(f"{name} is (height, width) as the image, {size}; got shape {channel.shape}")
-
-
-def _is_clear(weather: Weather) -> bool:
-    return weather is CLEAR or weather.settled() == CLEAR

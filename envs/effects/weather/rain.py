@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.effects.types import Key
-from envs.effects.weather import heaven
 from envs.effects.weather.conditions import Conditions, blend
+from envs.effects.weather.heaven import Heaven
 from envs.effects.weather.view import Planes, Shot, View
-from envs.render.scene import Colour, Sky
+from envs.render.scene import Colour
 from liquid_pilot.randomness import generator
 
 _DROPS = 240
@@ -93,7 +93,7 @@ def streaks(view: View, now: Conditions, seed: int, key: Key) -> Streaks:
     return Streaks(pixels[:, :, keep].transpose(2, 0, 1).reshape(-1, 4), strength[keep], width[keep])
 
 
-def fall(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: Key) -> None:
+def fall(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
     """Draw the rain; ``planes`` is changed."""
     lines = streaks(shot.view, now, seed, key)
     if not len(lines.strength):
@@ -101,7 +101,7 @@ def fall(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: 
     drawn = _drawn(lines, shot.view).ravel()
     where = np.flatnonzero(drawn)
     mask = drawn[where] * np.float32(0.55 / 255.0)
-    colour = _drop_colour(now, sky)
+    colour = _drop_colour(now, heaven)
     lit: NDArray[np.float32] | float = 0.0
     if now.headlights > 0.0:
         # Near drops in one's own beam glitter.
@@ -126,7 +126,7 @@ def _drawn(lines: Streaks, view: View) -> NDArray[np.uint8]:
     return canvas
 
 
-def _drop_colour(now: Conditions, sky: Sky) -> Colour:
+def _drop_colour(now: Conditions, heaven: Heaven) -> Colour:
     """Drops show the sky: brighter than the land, hardly brighter than cloud."""
-    tone = heaven.tones(now, sky)
+    tone = heaven.tones(now)
     return blend(blend(tone.horizon, tone.grey, min(1.0, 1.25 * now.overcast)), (1.0, 1.0, 1.0), 0.22 * now.hour.level)

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.effects.types import Key
-from envs.effects.weather import heaven
 from envs.effects.weather.conditions import Conditions
+from envs.effects.weather.heaven import Heaven
 from envs.effects.weather.view import Places, Planes, Shot, View
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, value_noise
-from envs.render.scene import Sky
 from liquid_pilot.randomness import derive_seed, generator
 
 _WATER = 0.02
@@ -40,7 +39,7 @@ _SOFT = 0.05
 _RIPPLES = 128
 
 
-def drench(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key: Key) -> None:
+def drench(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
     """Put water on the road; ``planes`` is changed."""
     labels = shot.labels.ravel()
     where = np.flatnonzero(_paved().take(labels))
@@ -56,7 +55,7 @@ def drench(planes: Planes, shot: Shot, now: Conditions, sky: Sky, seed: int, key
         column += across * (1.2 * strength)
         row += down * (2.5 * strength)
     own, tone, parts = _mixture(shot, now, seed, where, gloss, fresnel, row)
-    above = heaven.overhead(now, sky)
+    above = heaven.overhead(now)
     whole = cv2.merge(list(planes))
     mirrors = []
     if now.film > 0.0:
