@@ -27,6 +27,8 @@ from liquid_pilot.randomness import generator
 _DUST: Colour = (0.74, 0.57, 0.37)
 _RAIN_REACH = 700.0
 """Metres behind which nothing of a curtain of rain is to be told from cloud."""
+_DUST_REACH = 1000.0
+"""Metres after which a cloud of dust ends, be it upwards."""
 _BEAM: Colour = (0.62, 0.61, 0.56)
 """Of fog in the beam of one's own headlights."""
 _BEAM_REACH = 25.0
@@ -45,7 +47,8 @@ def transmission(shot: Shot, now: Conditions, seed: int, key: Key) -> Plane:
         if now.rain_veil > 0.0:
             depth += np.minimum(distance, np.float32(_RAIN_REACH)) * np.float32(now.rain_veil)
         if now.dust_veil > 0.0:
-            depth += distance * (np.float32(now.dust_veil) * billows(shot, now, seed, key))
+            reach = np.minimum(distance, np.float32(_DUST_REACH))
+            depth += reach * (np.float32(now.dust_veil) * billows(shot, now, seed, key))
     return np.asarray(cv2.exp(-np.minimum(depth, np.float32(40.0))), dtype=np.float32)
 
 

@@ -80,6 +80,9 @@ class WeatherLook:
             night.shine(planes, shot, now, self.street_light(), self.seed)
         if now.repaint > 0.0:
             self.heaven.paint(planes, shot, now)
+        street = self.street_light() if now.headlights > 0.0 else None
+        if street is not None:
+            night.lamp_heads(planes, shot, now, street)
         if now.wet:
             wet.drench(planes, shot, now, self.heaven, self.seed, key)
         if now.hazy:

@@ -133,8 +133,6 @@ def shine(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight | None
         where, colour = glow
         flat = planes.reshape(3, -1)
         flat[:, where] += (colour - flat[:, where]) * np.float32(0.92 * now.headlights)
-    if lamps is not None:
-        _heads(planes, shot, now, lamps)
 
 
 @lru_cache(maxsize=64)
@@ -182,7 +180,7 @@ def _windows(shot: Shot, seed: int) -> tuple[NDArray[np.intp], NDArray[np.float3
     return where, colours.astype(np.float32)
 
 
-def _heads(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight) -> None:
+def lamp_heads(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight) -> None:
     """The lamps themselves with the glow around them, those that are in view and not hidden."""
     view, focal = shot.view, shot.view.focal_px
     body = (lamps.heads - view.position) @ view.rotation

@@ -169,7 +169,7 @@ class Places:
 
     def __init__(self, column: NDArray[np.float32], row: NDArray[np.float32]) -> None:
         self._count = len(column)
-        lines = -(-self._count // _LINE)
+        lines = max(1, -(-self._count // _LINE))
         maps = np.zeros((2, lines * _LINE), dtype=np.float32)
         maps[0, : self._count], maps[1, : self._count] = column, row
         self._maps = maps.reshape(2, lines, _LINE)

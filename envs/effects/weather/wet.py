@@ -109,7 +109,7 @@ def _mixture(
 def _quarter(whole: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = whole.shape[:2]
     small = cv2.resize(whole, (max(1, width // 4), max(1, height // 4)), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.blur(small, (1, 3)), dtype=np.float32)
+    return np.asarray(cv2.blur(small, (3, 5)), dtype=np.float32)
 
 
 def _mirror(
