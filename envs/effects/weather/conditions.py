@@ -68,7 +68,7 @@ _HOURS: tuple[tuple[float, Hour], ...] = (
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a weather does, for one land and one camera direction-independent."""
+    """What a weather does to the pictures of a land, whichever way its cameras look."""
 
     hour: Hour
     """Light of the cloudless sky at this height of the sun."""
