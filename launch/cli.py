@@ -61,6 +61,9 @@ def record(
         typer.Option(help="Short stretches from disturbed poses (best to learn from), or whole drives."),
     ] = "segments",
     policy: Annotated[str, typer.Option(help="Who drives: expert, a zoo name or a run folder.")] = "expert",
+    driver: Annotated[
+        str | None, typer.Option(help="Another policy that moves the car, while --policy answers (DAgger).")
+    ] = None,
     seed: Seed = 0,
     workers: Workers = None,
 ) -> None:
@@ -80,6 +83,7 @@ def record(
             out,
             episodes=episodes,
             policy=policy,
+            driver=driver,
             seed=seed,
             workers=workers,
             recording=Recording(mode=mode),
@@ -90,7 +94,7 @@ def record(
 
 @app.command()
 def train(
-    drives: Annotated[Path, typer.Argument(help="Folder of recorded drives.")],
+    drives: Annotated[list[Path], typer.Argument(help="Folders of recorded drives.")],
     out: OutFolder,
     controller: Annotated[str, typer.Option(help="ncp19, ncp2020, ltc, cfc, lstm, gru, ctrnn or cnn.")] = "ncp19",
     epochs: Annotated[

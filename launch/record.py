@@ -78,6 +78,7 @@ class _Shared:
 
     out: Path
     policy: str
+    driver: str | None
     seed: int
     recording: Recording
     versions: dict[str, str]
@@ -104,6 +105,7 @@ def record(
     episodes: int | None = None,
     frames: int | None = None,
     policy: str = "expert",
+    driver: str | None = None,
     seed: int = 0,
     workers: int | None = None,
     recording: Recording | None = None,
@@ -119,6 +121,9 @@ def record(
         episodes: episodes of each scenario. Give it or ``frames``.
         frames: segments only: as many episodes as make at least so many frames in all.
         policy: who drives: ``expert``, a zoo name or a run folder. Its action is the label.
+        driver: another policy that moves the car, while the labels still are the policy's. A network that drives shows
+            the states that it gets itself into, and the expert how to come out of them (DAgger: Ross, Gordon and
+            Bagnell, AISTATS 2011, https://arxiv.org/abs/1011.0686).
         seed: everything random follows from it.
         workers: processes; by default one per core.
         recording: what is recorded and how it is disturbed; segments by default.
@@ -141,6 +146,7 @@ def record(
         "maps": digests,
         "episodes": counts,
         "policy": _policy_identity(policy),
+        "driver": None if driver is None else _policy_identity(driver),
         "seed": seed,
         "recording": asdict(recording),
         "versions": versions(),
@@ -155,7 +161,7 @@ def record(
             for block in _blocks(scenario, missing[scenario.name], seed, len(chosen), workers or _cores())
         ]
         if blocks:
-            shared = _Shared(folder.path, policy, seed, recording, versions(), make_env)
+            shared = _Shared(folder.path, policy, driver, seed, recording, versions(), make_env)
             with WorkerPool[Block, None](_make_work, shared, min(workers or _cores(), len(blocks))) as pool:
                 for _ in pool.run(blocks, lambda _, message: tally.hear(*message)):
                     pass
@@ -301,6 +307,7 @@ def _make_work(shared: _Shared) -> Work:
 
     make_env: MakeEnv = shared.make_env or LaneKeepingEnv
     policy = policies.load(shared.policy)
+    driver = None if shared.driver is None else policies.load(shared.driver)
     current: dict[Scenario, LaneKeepingEnv] = {}
 
     def work(block: Block, send: Send) -> None:
@@ -318,13 +325,21 @@ def _make_work(shared: _Shared) -> Work:
             if path.exists():
                 continue  # this block was begun by a worker that died
             with named_write_errors(path):
-                frames = record_episode(current[scenario], policy, path, episode, shared, send)
+                frames = record_episode(current[scenario], policy, driver, path, episode, shared, send)
             send((scenario.name, episode, frames, True))
 
     return work
 
 
-def record_episode(env: LaneKeepingEnv, policy: Policy, path: Path, episode: int, shared: _Shared, send: Send) -> int:
+def record_episode(
+    env: LaneKeepingEnv,
+    policy: Policy,
+    driver: Policy | None,
+    path: Path,
+    episode: int,
+    shared: _Shared,
+    send: Send,
+) -> int:
     """Drive one episode and write it; gives the number of frames."""
     recording, scenario = shared.recording, env.scenario
     segments = recording.mode == "segments"
@@ -332,6 +347,8 @@ def record_episode(env: LaneKeepingEnv, policy: Policy, path: Path, episode: int
     options: dict[str, Any] = {"start": segment_start(recording, env.plan(seed), seed)} if segments else {}
     observation, info = env.reset(seed=seed, options=options)
     policy.reset()
+    if driver is not None:
+        driver.reset()
     pulses = Pulses(recording, seed)
     resolved = scenario.for_episode(seed)
     header = DriveInfo(
@@ -344,12 +361,18 @@ def record_episode(env: LaneKeepingEnv, policy: Policy, path: Path, episode: int
         action_names=ACTION_NAMES,
         control_hz=1.0 / CONTROL_PERIOD,
         versions=shared.versions,
-        options={"reset": options, "recording": asdict(recording), "map_sha256": _digest(resolved.map_text(seed)[1])},
+        options={
+            "reset": options,
+            "recording": asdict(recording),
+            "map_sha256": _digest(resolved.map_text(seed)[1]),
+            "driver": policy.name if driver is None else driver.name,
+        },
     )
     with DriveWriter(path, header) as drive:
         while True:
             label = policy.act(observation, info)
-            applied = disturbed(label, pulses.at(info["time"]), recording.steering_pulse_gain)
+            wanted = label if driver is None else driver.act(observation, info)
+            applied = disturbed(wanted, pulses.at(info["time"]), recording.steering_pulse_gain)
             drive.add(make_step(observation, info, label, applied))
             if segments and drive.frames == recording.frames:
                 return drive.finish(end="cut", success=True).frames

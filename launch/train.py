@@ -83,7 +83,7 @@ def recipe(controller: str = "ncp19", *, seed: int = 0, epochs: float | None = N
 
 
 def train(
-    drives: Path,
+    drives: Path | Sequence[Path],
     out: Path,
     *,
     config: TrainConfig,

@@ -48,7 +48,7 @@ _DECODING, _ENCODING, _CONTROLLING = 0.06, 0.45, 0.025
 
 def train(
     config: TrainConfig,
-    drives: Path,
+    drives: Path | Sequence[Path],
     out: Path,
     *,
     resume: bool = False,
@@ -60,7 +60,7 @@ def train(
 
     Args:
         config: the recipe.
-        drives: folder of drives, or one drive file.
+        drives: folder of drives, or one drive file, or several of either.
         out: made when missing. In the end it holds ``best/``, ``last/``, ``curves.csv``, ``curves.png`` and
             ``training.json``; until then also ``state/`` and ``cache/``.
         resume: go on with the unfinished training in ``out`` (nothing there: begin). After a kill at any moment the
@@ -83,7 +83,8 @@ def train(
     """
     keep_freed_memory()
     with listening() as stop, _one_torch_thread():
-        return _Training(config, drives, out, stop, progress or (lambda _: None), cache).run(
+        folders = [drives] if isinstance(drives, Path) else list(drives)
+        return _Training(config, folders, out, stop, progress or (lambda _: None), cache).run(
             resume, validate_closed_loop
         )
 
@@ -103,10 +104,16 @@ class _Training:
     """One call of `train`: where its files are, and its phases in order."""
 
     def __init__(
-        self, config: TrainConfig, drives: Path, out: Path, stop: StopRequest, report: Report, cache: Path | None
+        self,
+        config: TrainConfig,
+        drives: Sequence[Path],
+        out: Path,
+        stop: StopRequest,
+        report: Report,
+        cache: Path | None,
     ) -> None:
         self.config = config
-        self.paths = find_drives(drives)
+        self.paths = [path for folder in drives for path in find_drives(folder)]
         self.out = out
         self.state = out / "state"
         self.own_cache = cache is None
