@@ -1,8 +1,8 @@
 """``make zoo``: trains the policies that we ship, from nothing, and writes them into ``policies/zoo``.
 
-In two rounds: a network learns from the expert's drives; then it drives itself, the expert answers what it would have done
-there, and the network that is shipped learns from both (DAgger). Takes about three quarters of an hour on two cores. Recordings, runs and results stay in ``runs/zoo``; a second call goes on where
-the first one stopped.
+In two rounds: a network learns from the expert's drives; then it drives itself, the expert answers what it would have
+done there, and the network that is shipped learns from both (DAgger). Takes about three quarters of an hour on two
+cores. Recordings, runs and results stay in ``runs/zoo``; a second call goes on where the first one stopped.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ OWN = Recording(
     steering_pulse=0.05,
     acceleration_pulse=0.2,
 )
-"""How the network is recorded: it shall get into its own trouble, so it begins well and drives 3 s into the next curve."""
+"""How the network is recorded: it shall get into its own trouble, so it begins well and drives 3 s into the curve."""
 SEED = 1
 STAGES = (PerceptionStage(epochs=4.0), LiquidStage(steps=8000))
 CHECK = DrivingCheck(episodes=16, length_m=600.0)
