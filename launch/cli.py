@@ -156,7 +156,7 @@ def evaluate(
         videos=videos,
         workers=workers,
     )
-    for line in outcome.headlines:
+    for line in (*outcome.table, *outcome.headlines):
         say(line)
     say(f"report: {outcome.report}")
 

@@ -22,7 +22,7 @@ from launch.progress import Report, progress_bar
 from launch.versions import versions
 from launch.video import film_episode
 from launch.workers import Send, Work, WorkerPool
-from liquid_pilot.analysis.report import DrivenEpisode, Video, headlines, write_report
+from liquid_pilot.analysis.report import DrivenEpisode, Video, condition_table, headlines, write_report
 from liquid_pilot.analysis.results import aggregate, write_results
 from liquid_pilot.files import write_text
 from scenarios.schema import Scenario
@@ -32,10 +32,11 @@ EPISODES, VIDEOS, CONFIG, RESULTS, REPORT = "episodes", "videos", "config.yaml",
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluation found: the report's path and its headlines."""
+    """What an evaluation found: the report's path, its headlines, and a table where there are several conditions."""
 
     report: Path
     headlines: tuple[str, ...]
+    table: tuple[str, ...]
     episodes: tuple[DrivenEpisode, ...]
 
 
@@ -96,7 +97,8 @@ def _write(
     cards = {name: text for name, source in job["policies"].items() if (text := _card(source["source"]))}
     write_report(report, driven, title=title, command=command, versions=job["versions"], videos=films, cards=cards)
     folder.finish(episodes=len(results))
-    return Outcome(report, tuple(headlines(aggregate(results))), tuple(driven))
+    rows = aggregate(results)
+    return Outcome(report, tuple(headlines(rows)), tuple(condition_table(rows)), tuple(driven))
 
 
 def _competitors(names: Sequence[str]) -> list[Competitor]:

@@ -29,7 +29,7 @@ from launch.versions import versions
 from launch.workers import Send, Work, WorkerPool
 from liquid_pilot.analysis.metrics import lane_keeping_metrics
 from liquid_pilot.analysis.open_loop import OpenLoopResult, write_open_loop
-from liquid_pilot.analysis.report import DrivenEpisode, Video, headlines, write_report
+from liquid_pilot.analysis.report import DrivenEpisode, Video, condition_table, headlines, write_report
 from liquid_pilot.analysis.results import EpisodeResult, aggregate, condition_name, write_results
 from liquid_pilot.drives import Drive, DriveInfo, read_drive, verify
 from scenarios.schema import Scenario
@@ -144,7 +144,8 @@ def rerun(
             driven: list[DrivenEpisode] = [episode for episode, _, _ in outcomes]
             write_results(out / RESULTS, [e.result for e in driven], command=command, versions=versions())
             write_report(out / REPORT, driven, title=title, command=command, versions=versions(), videos=videos)
-            lines = headlines(aggregate([e.result for e in driven]))
+            rows = aggregate([e.result for e in driven])
+            lines = [*condition_table(rows), *headlines(rows)]
         folder.finish(conditions=len(under))
     return Rerun(out / REPORT, tuple(lines))
 

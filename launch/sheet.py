@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import scenarios
-from launch.errors import FolderInUse
+from launch.errors import BadSelection, FolderInUse
 from launch.folder import named_write_errors
 from launch.progress import Report
 from liquid_pilot.files import whole_file
@@ -34,7 +34,7 @@ def draw_sheet(path: Path, progress: Report) -> None:
     """Write the contact sheet as PNG; refuses to overwrite.
 
     Raises:
-        FolderInUse: the file exists. OutputNotWritable: it cannot be written.
+        FolderInUse: the file exists. BadSelection: it is no .png. OutputNotWritable: it cannot be written.
     """
     import cv2
 
@@ -43,7 +43,7 @@ def draw_sheet(path: Path, progress: Report) -> None:
     if path.exists():
         raise FolderInUse(f"{path}: exists already; give another name or move it away")
     if path.suffix.lower() != ".png":
-        raise FolderInUse(f"{path}: the sheet is a PNG; give it a name that ends in .png")
+        raise BadSelection(f"{path}: the sheet is a PNG; give it a name that ends in .png")
     shown = [name for name in FAULTS if FAULTS[name].part in ("image", "camera")]
     total = len(SCENES) + 1
     columns = []

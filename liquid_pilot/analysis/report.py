@@ -122,6 +122,21 @@ def headlines(rows: Sequence[Aggregate]) -> list[str]:
     return lines
 
 
+def condition_table(rows: Sequence[Aggregate]) -> list[str]:
+    """One aligned line for each policy and condition over all scenarios; nothing when there is but one condition."""
+    cells = [["policy", "conditions", "n", "completed", "95 % interval", "off centre RMS"]]
+    for policy in dict.fromkeys(row.policy for row in rows):
+        for row in _overall([r for r in rows if r.policy == policy]):
+            rate = row.success_rate
+            interval = f"{100 * rate.low:.0f} to {100 * rate.high:.0f} %"
+            rms = f"{row.metrics['cte_rms_m'].mean:.2f} m"
+            cells.append([policy, row.condition, str(row.n), f"{100 * rate.mean:.0f} %", interval, rms])
+    if len({line[1] for line in cells[1:]}) < 2:
+        return []
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
 def _rate(row: Aggregate) -> str:
     rate = row.success_rate
     return (
