@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,7 @@ def _blocks(missing: Sequence[Assignment]) -> Iterator[tuple[Assignment, ...]]:
 def _make_driver(folder: Path) -> Work:
     """In a worker: what drives a block of assignments."""
     import policies
+    from envs.driving.env import LaneKeepingEnv
     from envs.driving.lockstep import Episode, LockStep
     from liquid_pilot.imitation.memory import keep_freed_memory
 
@@ -182,7 +184,11 @@ def _make_driver(folder: Path) -> Work:
             trace_of(driven).save(folder / block[driven.number].file_name)
             send(1)
 
-        LockStep(min(WORLDS, len(block))).run(loaded[source], [Episode(a.scenario, a.seed) for a in block], finished)
+        policy = loaded[source]
+        # Who looks at the truth alone needs no pictures drawn: twenty times as fast, and the same drive.
+        make = partial(LaneKeepingEnv, observation_mode="state" if policy.privileged else "camera")
+        episodes = [Episode(a.scenario, a.seed) for a in block]
+        LockStep(min(WORLDS, len(block)), make).run(policy, episodes, finished)
         return steps
 
     return drive
