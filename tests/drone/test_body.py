@@ -239,6 +239,43 @@ def test_contacts_name_what_was_touched_and_are_forgotten(body: Body) -> None:
     assert body.contacts == {wall}
 
 
+def test_a_start_on_the_ground_forgets_how_the_last_flight_lay_there() -> None:
+    def rest(body: Body, x: float) -> list[tuple[float, ...]]:
+        body.place((x, 0.0, 0.014), LEVEL)
+        rows = []
+        for _ in range(60):
+            body.step((900.0, 905.0, 900.0, 880.0))
+            rows.append((body.x, body.y, body.z, body.vx, body.vy, body.vz, body.p, body.q, body.r, body.xx, body.xy))
+        return rows
+
+    def world() -> Body:
+        body = Body(CRAZYFLIE)
+        shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=(5, 5, 0.5), physicsClientId=body.client)
+        pybullet.createMultiBody(0, shape, -1, (0, 0, -0.5), physicsClientId=body.client)
+        return body
+
+    fresh = {}
+    for x in (0.0, 0.005, 3.0):
+        body = world()
+        fresh[x] = rest(body, x)
+        body.close()
+    body = world()
+    for x in (0.0, 0.005, 0.0, 3.0, 3.0, 0.0, 0.005):
+        assert rest(body, x) == fresh[x]
+    body.close()
+
+
+def test_what_is_only_near_is_not_named_when_something_else_is_touched(body: Body) -> None:
+    shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=(5, 5, 0.5), physicsClientId=body.client)
+    ground = pybullet.createMultiBody(0, shape, -1, (0, 0, -0.5), physicsClientId=body.client)
+    wall = pybullet.createMultiBody(0, shape, -1, (0.0628 + 0.002 + 5, 0, 0.5), physicsClientId=body.client)
+    body.place((0.0, 0.0, 0.016), LEVEL)
+    for _ in range(120):
+        body.step(OFF)
+    assert wall in {point[2] for point in pybullet.getContactPoints(body.drone, physicsClientId=body.client)}
+    assert body.contacts == {ground}
+
+
 def test_flying_close_is_no_contact(body: Body) -> None:
     shape = pybullet.createCollisionShape(pybullet.GEOM_BOX, halfExtents=(5, 5, 0.5), physicsClientId=body.client)
     pybullet.createMultiBody(0, shape, -1, (0, 0, -0.5), physicsClientId=body.client)

@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from envs.drone.errors import BadWind, WindTooStrong
 from envs.drone.parameters import CONTROL_PERIOD, QuadrotorParameters
-from envs.drone.wind import CALM, Wind
+from envs.drone.wind import CALM, Wind, _Lateral
 
 
 def blown(wind: Wind, seed: int, steps: int) -> np.ndarray:
@@ -49,6 +50,19 @@ def test_mean_deviation_and_autocorrelation_are_those_of_the_dryden_filter() -> 
             math.exp(-t / times[2]) * (1 - t / (2 * times[2])),
         ]
         assert measured == pytest.approx(expected, abs=0.12)
+
+
+def test_lateral_filter_is_sampled_exactly() -> None:
+    # Matrix exponential, and the step's noise covariance after C. F. Van Loan, IEEE TAC 23 (1978).
+    time_constant = 0.4
+    system = np.array(((-1.0, 0.0), (1.0, -1.0))) / time_constant
+    noise = np.array(((2.0, 0.0), (0.0, 0.0))) / time_constant
+    whole = expm(np.block([[-system, noise], [np.zeros((2, 2)), system.T]]) * CONTROL_PERIOD)
+    transition = whole[2:, 2:].T
+    ours = _Lateral(time_constant)
+    np.testing.assert_allclose(((ours.keep, 0.0), (ours.leak, ours.keep)), transition, atol=1e-12)
+    factor = np.array(((ours.top, 0.0), (ours.mix, ours.low)))
+    np.testing.assert_allclose(factor @ factor.T, transition @ whole[:2, 2:], atol=1e-12)
 
 
 def test_it_starts_as_it_goes_on() -> None:
