@@ -109,7 +109,7 @@ def _competitors(names: Sequence[str]) -> list[Competitor]:
 
 
 def _scenarios(names: Sequence[str]) -> list[tuple[str, Scenario]]:
-    loaded = [scenarios.load(name) for name in dict.fromkeys(expand_scenarios(list(names)))]
+    loaded = [scenarios.load_drive(name) for name in dict.fromkeys(expand_scenarios(list(names)))]
     chosen = {scenario.name: scenario for scenario in loaded}
     if len(chosen) != len(loaded):
         raise BadSelection("two scenarios have the same name: rename one of the files")

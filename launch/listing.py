@@ -11,9 +11,10 @@ from typing import get_args
 import scenarios
 from launch.progress import Report
 from liquid_pilot.errors import LiquidPilotError
+from scenarios.flight import FlightSplit
 from scenarios.schema import Split
 
-SPLITS: tuple[str, ...] = get_args(Split)
+SPLITS: tuple[str, ...] = get_args(Split) + get_args(FlightSplit)
 """What scenarios are for; each is also a name for all scenarios in it."""
 
 

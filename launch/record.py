@@ -212,7 +212,7 @@ def _cores() -> int:
 def _scenarios(names: Sequence[str | os.PathLike[str] | Scenario]) -> list[Scenario]:
     texts = [os.fspath(name) if isinstance(name, os.PathLike) else name for name in names]
     plain = expand_scenarios([name for name in texts if isinstance(name, str)])
-    chosen = [scenarios.load(name) for name in plain] + [name for name in texts if isinstance(name, Scenario)]
+    chosen = [scenarios.load_drive(name) for name in plain] + [name for name in texts if isinstance(name, Scenario)]
     if not chosen:
         raise RecordingError("no scenario to record; give a name, for example train-country")
     known: dict[str, Scenario] = {}

@@ -81,7 +81,7 @@ def _under_all(name: str, changes: Sequence[dict[str, object]]) -> list[Image]:
     """The same place of a scenario under each condition."""
     from envs.driving.env import LaneKeepingEnv
 
-    scenario = scenarios.load(name)
+    scenario = scenarios.load_drive(name)
     camera = scenario.camera.model_copy(update={"width": WIDTH, "height": HEIGHT})
     scenario = scenario.model_copy(update={"camera": camera})
     variants: list[Scenario] = [scenario.with_conditions(**change) for change in changes]  # type: ignore[arg-type]

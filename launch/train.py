@@ -45,7 +45,7 @@ class DrivingCheck:
 
     def scenario(self) -> Scenario:
         """The validation scenario with this check's route."""
-        scenario = scenarios.load(CHECK_SCENARIO)
+        scenario = scenarios.load_drive(CHECK_SCENARIO)
         route = scenario.route.model_copy(update={"length_m": self.length_m})
         return scenario.model_copy(update={"route": route})
 

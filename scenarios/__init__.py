@@ -1,9 +1,9 @@
 """Scenarios: what happens in a drive, as YAML files validated by pydantic, and the maps that we ship.
 
-``scenarios.load("heldout-hairpins")`` gives a :class:`Scenario`, ``scenarios.catalogue()`` the names,
-``scenarios.maps.generate(seed, style, length_m)`` an OpenDRIVE road, ``scenarios.PRESETS`` every weather by its name
-and ``scenarios.FAULTS`` every fault. Everything is imported at first use, so that
-``import scenarios`` costs nothing.
+``scenarios.load("heldout-hairpins")`` gives a :class:`Scenario`, ``scenarios.load("fly-train-meadow")`` a
+:class:`FlightScenario` of the drone, ``scenarios.catalogue()`` the names, ``scenarios.maps.generate(seed, style,
+length_m)`` an OpenDRIVE road, ``scenarios.PRESETS`` every weather by its name and ``scenarios.FAULTS`` every fault.
+Everything is imported at first use, so that ``import scenarios`` costs nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from scenarios.faults import FAULTS as FAULTS
     from scenarios.faults import FaultSpec as FaultSpec
     from scenarios.faults import parse_fault as parse_fault
+    from scenarios.flight import FlightScenario as FlightScenario
     from scenarios.loader import catalogue as catalogue
     from scenarios.loader import load as load
+    from scenarios.loader import load_drive as load_drive
+    from scenarios.loader import load_flight as load_flight
     from scenarios.loader import parse as parse
     from scenarios.schema import Scenario as Scenario
     from scenarios.schema import json_schema as json_schema
@@ -34,6 +37,7 @@ _HOME = {
     "CLEAR": "scenarios.weather",
     "FAULTS": "scenarios.faults",
     "FaultSpec": "scenarios.faults",
+    "FlightScenario": "scenarios.flight",
     "MapError": "scenarios.errors",
     "PRESETS": "scenarios.weather",
     "Scenario": "scenarios.schema",
@@ -44,6 +48,8 @@ _HOME = {
     "catalogue": "scenarios.loader",
     "json_schema": "scenarios.schema",
     "load": "scenarios.loader",
+    "load_drive": "scenarios.loader",
+    "load_flight": "scenarios.loader",
     "parse": "scenarios.loader",
     "parse_fault": "scenarios.faults",
     "parse_weather": "scenarios.weather",
@@ -54,6 +60,7 @@ __all__ = [
     "FAULTS",
     "PRESETS",
     "FaultSpec",
+    "FlightScenario",
     "MapError",
     "Scenario",
     "ScenarioError",
@@ -63,6 +70,8 @@ __all__ = [
     "catalogue",
     "json_schema",
     "load",
+    "load_drive",
+    "load_flight",
     "maps",
     "parse",
     "parse_fault",

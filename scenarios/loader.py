@@ -6,13 +6,16 @@ import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from scenarios.document import Document
 from scenarios.errors import ScenarioError, UnknownScenario
+from scenarios.flight import FlightScenario
+from scenarios.names import unknown
 from scenarios.schema import Scenario
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -22,21 +25,62 @@ MAX_BYTES = 1_000_000
 
 Key = str | int
 Node = yaml.Node | None
+AnyScenario = Scenario | FlightScenario
+"""A drive on a road, or a flight of the drone."""
+Kind = Literal["drive", "flight"]
+D = TypeVar("D", bound=Document)
 
 
-def catalogue(split: str | None = None) -> list[str]:
-    """Sorted names of the shipped scenarios, of one split (train, heldout, weather...) when it is given."""
+def catalogue(split: str | None = None, kind: Kind | None = None) -> list[str]:
+    """Sorted names of the shipped scenarios.
+
+    Args:
+        split: only those of this split (train, heldout, weather, fly-train...).
+        kind: only drives on roads, or only flights of the drone.
+    """
     names = sorted(path.stem for path in CATALOGUE.glob("*.yaml"))
-    return names if split is None else [name for name in names if load(name).split == split]
+    if split is not None:
+        names = [name for name in names if load(name).split == split]
+    if kind is not None:
+        names = [name for name in names if isinstance(load(name), FlightScenario) == (kind == "flight")]
+    return names
 
 
-def load(name_or_path: str | os.PathLike[str] | Scenario) -> Scenario:
+def load_drive(name_or_path: str | os.PathLike[str] | AnyScenario) -> Scenario:
+    """As `load`, for those who have a road to drive on. Raises ScenarioError for a flight, too."""
+    scenario = load(name_or_path)
+    if not isinstance(scenario, Scenario):
+        what = f"a flight of the drone, and a drive on a road is wanted here; drives are {_others(Scenario)}"
+        raise ScenarioError(_place(scenario), what)
+    return scenario
+
+
+def load_flight(name_or_path: str | os.PathLike[str] | AnyScenario) -> FlightScenario:
+    """As `load`, for those who have a drone to fly. Raises ScenarioError for a drive on a road, too."""
+    scenario = load(name_or_path)
+    if not isinstance(scenario, FlightScenario):
+        what = f"a drive on a road, and a flight of the drone is wanted here; flights are {_others(FlightScenario)}"
+        raise ScenarioError(_place(scenario), what)
+    return scenario
+
+
+def _place(scenario: AnyScenario) -> str:
+    return f"scenario {scenario.name!r}"
+
+
+def _others(model: type[AnyScenario]) -> str:
+    """Two examples from the catalogue."""
+    return ", ".join(catalogue(kind="drive" if model is Scenario else "flight")[:2]) + " ..."
+
+
+def load(name_or_path: str | os.PathLike[str] | AnyScenario) -> AnyScenario:
     """The scenario of a catalogue name or of a YAML file (a Path, or a text that ends in .yaml or .yml or holds a /).
 
-    A Scenario is given back as it is, so that every function that takes "a scenario" can begin with ``load``.
+    A file that says ``kind: flight`` is a `FlightScenario`, every other one a `Scenario`. A scenario is given back as
+    it is, so that every function that takes "a scenario" can begin with ``load``.
     Raises UnknownScenario (no such name or file) or ScenarioError (not valid).
     """
-    if isinstance(name_or_path, Scenario):
+    if isinstance(name_or_path, Scenario | FlightScenario):
         return name_or_path
     text = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and not _looks_like_a_path(text):
@@ -59,7 +103,7 @@ def load(name_or_path: str | os.PathLike[str] | Scenario) -> Scenario:
         raise ScenarioError(str(path), f"{error.strerror}; give a YAML file or a name of the catalogue") from error
 
 
-def parse(text: str, source: str | os.PathLike[str] | None = None, name: str | None = None) -> Scenario:
+def parse(text: str, source: str | os.PathLike[str] | None = None, name: str | None = None) -> AnyScenario:
     """The scenario of a YAML text; ``source`` is the file it came from (for messages, relative maps and the name).
 
     Raises ScenarioError with ``file:line``.
@@ -86,15 +130,36 @@ def parse(text: str, source: str | os.PathLike[str] | None = None, name: str | N
     finally:
         if loader is not None:
             loader.dispose()
-    return validated(data, name or (path.stem if path is not None else "unnamed"), path, root)
+    return _of_any_kind(data, name or (path.stem if path is not None else "unnamed"), path, root)
 
 
-def validated(data: Any, name: str, source: Path | None, root: Node = None) -> Scenario:
-    """A Scenario of plain data; ``root`` is the YAML node it was made of, for the line numbers."""
+def from_dict(data: dict[str, Any], name: str = "unnamed") -> AnyScenario:
+    """A scenario of either kind from what its ``to_dict`` gave. Raises ScenarioError naming the key, no line."""
+    return _of_any_kind(data, name, None, None)
+
+
+def _of_any_kind(data: Any, name: str, source: Path | None, root: Node) -> AnyScenario:
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if kind == "flight":
+        return validated(FlightScenario, data, name, source, root)
+    place = str(source) if source is not None else f"scenario {name!r}"
+    if kind is not None:
+        line = _line(root, ("kind",))
+        what = f"{unknown('kind', str(kind), ['flight'])}; leave it out for a drive on a road"
+        raise ScenarioError(f"{place}:{line}" if line else place, what)
+    if isinstance(data, dict) and "target" in data and "road" not in data:
+        line = _line(root, ("target",))
+        what = "a target and no road: for a flight of the drone write `kind: flight`"
+        raise ScenarioError(f"{place}:{line}" if line else place, what)
+    return validated(Scenario, data, name, source, root)
+
+
+def validated(model: type[D], data: Any, name: str, source: Path | None, root: Node = None) -> D:
+    """A scenario of plain data; ``root`` is the YAML node it was made of, for the line numbers."""
     try:
-        scenario = Scenario.model_validate(data)
+        scenario = model.model_validate(data)
     except ValidationError as error:
-        raise _first_error(error, name, source, root) from error
+        raise _first_error(model, error, name, source, root) from error
     scenario._name, scenario._source = name, source
     return scenario
 
@@ -123,13 +188,15 @@ def _refuse_repeated_keys(node: Node, place: str) -> None:
                 waiting.append(value)
 
 
-def _first_error(error: ValidationError, name: str, source: Path | None, root: Node) -> ScenarioError:
+def _first_error(
+    model: type[BaseModel], error: ValidationError, name: str, source: Path | None, root: Node
+) -> ScenarioError:
     """The first unknown key of the file, or else the first mistake; one line is wanted, so the others are counted."""
     mistakes: dict[str, list[ErrorDetails]] = {}
     for details in error.errors():
         # A mistake in a list as a whole may be the fault of one of its members.
         details["loc"] += getattr(details.get("ctx", {}).get("error"), "inside", ())
-        mistakes.setdefault(_path(details), []).append(details)
+        mistakes.setdefault(_path(model, details), []).append(details)
     # Of `seed: {first: 1, cout: 2}` pydantic also says that it is no integer; the deeper mistake is the news.
     for path in list(mistakes):
         if any(other.startswith(f"{path}.") for other in mistakes):
@@ -139,13 +206,14 @@ def _first_error(error: ValidationError, name: str, source: Path | None, root: N
     first = min(mistakes, key=lambda path: (mistakes[path][0]["type"] != "extra_forbidden", lines[path]))
     place = str(source) if source is not None else f"scenario {name!r}"
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return ScenarioError(f"{place}:{lines[first]}" if lines[first] else place, _explain(first, mistakes[first]) + more)
+    what = _explain(model, first, mistakes[first]) + more
+    return ScenarioError(f"{place}:{lines[first]}" if lines[first] else place, what)
 
 
-def _explain(key: str, found: list[ErrorDetails]) -> str:
+def _explain(model: type[BaseModel], key: str, found: list[ErrorDetails]) -> str:
     loc, kind, given = tuple(found[0]["loc"]), found[0]["type"], found[0]["input"]
     if kind == "extra_forbidden":
-        known = _known_keys(loc)
+        known = _known_keys(model, loc)
         near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
         guess = f"did you mean {near[0]!r}? " if near else ""
         return f"unknown key {key!r}; {guess}known here: {', '.join(known)}"
@@ -164,10 +232,10 @@ def _explain(key: str, found: list[ErrorDetails]) -> str:
     return f"{key}: {message}" if key else message
 
 
-def _path(details: ErrorDetails) -> str:
+def _path(model: type[BaseModel], details: ErrorDetails) -> str:
     """``road.generate.seed`` of pydantic's location, without the names of the union members in it."""
     *around, last = details["loc"] or ("",)
-    names = _names(Scenario)
+    names = _names(model)
     kept = [part for part in around if part in names or isinstance(part, int)]
     if last in names or isinstance(last, int) or details["type"] in ("extra_forbidden", "missing"):
         kept.append(last)
@@ -180,8 +248,7 @@ def _names(model: type[BaseModel]) -> set[str]:
     return set(model.model_fields).union(*inner)
 
 
-def _known_keys(loc: tuple[Key, ...]) -> list[str]:
-    model: type[BaseModel] = Scenario
+def _known_keys(model: type[BaseModel], loc: tuple[Key, ...]) -> list[str]:
     for part in loc[:-1]:
         if isinstance(part, str) and part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)

@@ -7,20 +7,18 @@ Weather and faults have modules of their own, :mod:`scenarios.weather` and :mod:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from liquid_pilot.randomness import derive_seed
+from scenarios.document import Document, OneLine
 from scenarios.errors import MapError
 from scenarios.faults import FaultSpec
 from scenarios.maps.styles import Style
 from scenarios.part import Part
-from scenarios.weather import WeatherField, WeatherPlan, parse_weather
+from scenarios.weather import WeatherField, WeatherPlan
 
 TRAIN_THEMES = ("meadow", "forest", "village")
 """Surroundings that training may see."""
@@ -168,10 +166,10 @@ class Limits(Part):
         return TIME_ALLOWANCE + route_length / NO_CRASH_SPEED if self.time_limit_s is None else self.time_limit_s
 
 
-class Scenario(Part):
-    """One scenario; see the module's docstring, and ``scenarios/catalogue`` for examples."""
+class Scenario(Document):
+    """One drive on a road; see the module's docstring, and ``scenarios/catalogue`` for examples."""
 
-    description: str = Field(min_length=1, max_length=120)
+    description: OneLine
     """One line that says what is special about it."""
     road: RoadSource
     """Where the road comes from."""
@@ -193,62 +191,6 @@ class Scenario(Part):
     """When an episode has failed."""
     split: Split = "demo"
     """What the scenario is for: documentation, and the grouping of `liquid-pilot scenarios`."""
-
-    @field_validator("description")
-    @classmethod
-    def _one_line(cls, text: str) -> str:
-        if len(text.splitlines()) != 1:
-            raise ValueError("must be one line of text")
-        return text
-
-    _name: str = PrivateAttr(default="unnamed")
-    _source: Path | None = PrivateAttr(default=None)
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending; ``unnamed`` for a scenario that was never a file."""
-        return self._name
-
-    @property
-    def source(self) -> Path | None:
-        """The file that it was read from; never part of a dump."""
-        return self._source
-
-    @classmethod
-    def from_dict(
-        cls, data: dict[str, Any], name: str = "unnamed", source: str | os.PathLike[str] | None = None
-    ) -> Scenario:
-        """Validate plain data (the inverse of :meth:`to_dict`). Raises ScenarioError naming the key, no line."""
-        from scenarios.loader import validated
-
-        return validated(data, name=name, source=Path(source) if source is not None else None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data (str, int, float, list, dict) with every default written out, ready for JSON, YAML or MCAP."""
-        return self.model_dump(mode="json", exclude_none=True)
-
-    def to_yaml(self) -> str:
-        """The scenario as YAML text; reading it back gives an equal scenario."""
-        data = self.to_dict()
-        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-        # PyYAML writes Unicode's own line breaks (U+0085, U+2028, U+2029) as they are and reads them as spaces.
-        if len(text.splitlines()) != text.count("\n"):
-            text = yaml.safe_dump(data, sort_keys=False, width=120)
-        return text
-
-    def with_conditions(
-        self, weather: WeatherPlan | str | None = None, faults: Iterable[FaultSpec] | None = None
-    ) -> Scenario:
-        """The same scenario in another weather (a preset's name or a plan) or with other faults; None: as they are.
-
-        The name and the source stay. Raises ScenarioError for an unknown preset.
-        """
-        changes: dict[str, Any] = {}
-        if weather is not None:
-            changes["weather"] = parse_weather(weather) if isinstance(weather, str) else weather
-        if faults is not None:
-            changes["faults"] = tuple(faults)
-        return self.model_copy(update=changes)
 
     def road_seed(self, episode_seed: int) -> int | None:
         """The seed of the generated road in this episode; None for a shipped map or a file."""

@@ -87,7 +87,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
             raise BadObservationMode(f"observation_mode {observation_mode!r}: use 'camera' or 'state'")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise BadObservationMode(f"render_mode {render_mode!r}: use 'rgb_array', 'human' or None")
-        self.scenario = scenarios.load(scenario)
+        self.scenario = scenarios.load_drive(scenario)
         self.render_mode = render_mode
         self.render_seconds = 0.0
         self.effect_seconds = 0.0
