@@ -134,7 +134,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         frames = max(1, round(seconds / CONTROL_PERIOD))
         self._ride = Ride(world, way, start, self.scenario.limits.off_lane, frames)
         self._seed = episode_seed
-        self._senses = Senses(self.scenario, world, episode_seed, _camera_mount(self.scenario), self.draw)
+        self._senses = Senses(self.scenario, world, episode_seed, self.draw)
         self._picture = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
@@ -254,7 +254,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
     def senses_under(self, scenario: Scenario) -> Senses:
         """What the present episode's sensors would deliver under another scenario's camera, weather and faults."""
         ride = self.ride
-        return Senses(scenario, ride.world, self._seed, _camera_mount(scenario), self.draw)
+        return Senses(scenario, ride.world, self._seed, self.draw)
 
     def draw(self, spec: CameraSpec, eye: Pose, more: frozenset[str]) -> Frame:
         """The clear picture of a camera at ``eye``, with the channels in ``more`` besides rgb; a world of your own
@@ -329,8 +329,3 @@ def _observation_space(scenario: Scenario, sees: bool) -> spaces.Dict:
     else:
         parts["state"] = spaces.Box(-_STATE_LIMIT, _STATE_LIMIT, dtype=np.float32)
     return spaces.Dict(parts)
-
-
-def _camera_mount(scenario: Scenario) -> Pose:
-    camera = scenario.camera
-    return Pose.from_angles(camera.x_m, 0.0, camera.z_m, pitch=math.radians(camera.pitch_deg))

@@ -13,7 +13,7 @@ from envs.effects.drops import lens_drops
 from envs.effects.errors import BadImage, NotWrappable, UnknownEffect
 from envs.effects.images import IMAGE_FAULTS, ImageFault, apply
 from envs.effects.lens import lens_dirt, occlusion
-from envs.effects.line import CameraShift, Moment, SensorLine
+from envs.effects.line import CameraShift, SensorLine
 from envs.effects.noise import gaussian_noise, impulse_noise, paper_gaussian, shot_noise, speckle_noise
 from envs.effects.sensor import dead_pixels, dead_rows
 from envs.effects.sheet import contact_sheet
@@ -21,6 +21,7 @@ from envs.effects.tone import brightness, contrast, exposure_step, saturation
 from envs.effects.transmission import jpeg, lost_blocks
 from envs.effects.types import Image, Key
 from envs.effects.wrapper import SensorFaults
+from envs.moment import Moment
 
 __all__ = [
     "IMAGE_FAULTS",

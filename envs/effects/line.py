@@ -15,23 +15,11 @@ from envs.effects.images import IMAGE_FAULTS
 from envs.effects.schedule import Switch
 from envs.effects.timing import PictureQueue
 from envs.effects.types import Image, Key
+from envs.moment import Moment
 from liquid_pilot.randomness import derive_seed, generator
 from scenarios.faults import FAULTS, FaultSpec
 
 Action = NDArray[np.float32]
-
-
-class Moment(NamedTuple):
-    """Where an episode is."""
-
-    frame: int
-    """Number of the observation, 0 at reset."""
-    time_s: float
-    """Seconds since the episode began."""
-    route_m: float
-    """Metres along the route."""
-    route_share: float
-    """Share of the route, 0..1."""
 
 
 class CameraShift(NamedTuple):
@@ -171,6 +159,20 @@ class SensorLine:
                 value = max(0.0, value * level["factor"])
             elif fault.happens(moment):
                 value = 0.0
+        return value
+
+    def velocity(self, value: NDArray[np.float64], moment: Moment) -> NDArray[np.float64]:
+        """What is measured of a velocity (3,), m/s: the faults of the speed, noise in each component."""
+        for fault in self._speed:
+            level = fault.level(moment)
+            if level is None:
+                continue
+            if fault.name == "speed_noise":
+                value = value + level["sd"] * normals(fault.key(moment).generator(fault.name), (len(value),))
+            elif fault.name == "speed_bias":
+                value = value * level["factor"]
+            elif fault.happens(moment):
+                value = np.zeros_like(value)
         return value
 
     def action(self, action: Action, moment: Moment) -> Action:

@@ -12,8 +12,9 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from envs.effects.errors import NotWrappable
-from envs.effects.line import Moment, SensorLine
+from envs.effects.line import SensorLine
 from envs.effects.types import SMALLEST
+from envs.moment import Moment
 from liquid_pilot.randomness import derive_seed
 from scenarios.faults import FaultSpec, SeverityCourse, parse_fault
 

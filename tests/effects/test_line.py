@@ -360,3 +360,16 @@ def test_actuator_faults_work_in_their_order_and_keep_their_input() -> None:
     given[:] = 0.4
     assert line.action(given, at(1)).tolist() == pytest.approx([0.9, 0.0])
     assert given.dtype == line.action(given, at(2)).dtype == np.float32
+
+
+def test_a_measured_velocity_has_the_faults_of_the_speed() -> None:
+    true = np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(line_of("speed_bias:5").velocity(true, at(0)), 1.5 * true)
+    line = line_of("speed_noise:3")
+    errors = np.array([line.velocity(true, at(frame)) - true for frame in range(2000)])
+    assert errors.std(axis=0) == pytest.approx([1.2] * 3, rel=0.1)
+    assert np.abs(np.corrcoef(errors.T) - np.eye(3)).max() < 0.1
+    line = line_of("speed_dropout:3")
+    lost = [not line.velocity(true, at(frame)).any() for frame in range(1000)]
+    assert np.mean(lost) == pytest.approx(0.5, abs=0.06)
+    assert line_of("jpeg:3").velocity(true, at(0)) is true
