@@ -34,6 +34,8 @@ SCENARIOS = (
     *["train-corners"] * 4,
 )
 FRAMES = 120_000
+WIDE = Recording(heading_slip_m=1.5, speed_high=1.35, steering_pulse_gain=2.0)
+"""How the expert is recorded: with all that can go wrong before a corner."""
 OWN_FRAMES = 40_000
 """Of the second round."""
 OWN = Recording(
@@ -46,6 +48,7 @@ OWN = Recording(
     uniform_share=0.1,
     curvature_ahead_m=20.0,
     steering_pulse=0.05,
+    steering_pulse_gain=2.0,
     acceleration_pulse=0.2,
 )
 """How the network is recorded: it shall get into its own trouble, so it begins well and drives 3 s into the curve."""
@@ -62,7 +65,7 @@ WORK = Path("runs/zoo")
 def make(work: Path = WORK) -> Path:
     """Record, train, choose by driving; gives the folder of the new zoo entry (an older one is replaced)."""
     drives, own = work / "drives", work / "own-drives"
-    _record(drives, FRAMES)
+    _record(drives, FRAMES, WIDE)
     first = _train([drives], work / "first")
     _record(own, OWN_FRAMES, OWN, driver=str(first.result.best))
     trained = _train([drives, own], work / NAME)
@@ -80,7 +83,7 @@ def make(work: Path = WORK) -> Path:
     return target
 
 
-def _record(out: Path, frames: int, recording: Recording | None = None, driver: str | None = None) -> None:
+def _record(out: Path, frames: int, recording: Recording, driver: str | None = None) -> None:
     complain(f"recording -> {out}")
     with progress_bar("record", "frames") as progress:
         record(SCENARIOS, out, frames=frames, seed=SEED, recording=recording, driver=driver, progress=progress)
