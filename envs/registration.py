@@ -28,6 +28,8 @@ def register() -> None:
 
     if "liquid_pilot/LaneKeeping-v0" not in gymnasium.registry:
         gymnasium.register(id="liquid_pilot/LaneKeeping-v0", entry_point="envs.driving.env:LaneKeepingEnv")
+    if "liquid_pilot/FlyToTarget-v0" not in gymnasium.registry:
+        gymnasium.register(id="liquid_pilot/FlyToTarget-v0", entry_point="envs.drone.env:FlyToTargetEnv")
 
 
 def watch() -> None:

@@ -64,7 +64,7 @@ class RidePicture:
         ride = self._ride
         self._trail.append((ride.car.x, ride.car.y))
         picture = np.full((HEIGHT, WIDTH, 3), _BACKGROUND, dtype=np.uint8)
-        _fit(picture[:CAMERA_HEIGHT], image)
+        fit(picture[:CAMERA_HEIGHT], image)
         below = picture[CAMERA_HEIGHT : CAMERA_HEIGHT + CHASE_SIZE[1]]
         below[:, : CHASE_SIZE[0]] = ride.world.view_of(car, car.compose(_BEHIND), *CHASE_SIZE)
         below[:, CHASE_SIZE[0] :] = self._map.draw(ride.car.x, ride.car.y, ride.car.heading, np.array(self._trail))
@@ -75,15 +75,15 @@ class RidePicture:
         ride = self._ride
         error, edge = ride.place.cross_track, ride.place.half_width
         speed = ride.car.speed
-        _bar(strip, 10, 0.0, speed / _SPEED_FULL, _SPEED, f"speed {speed:5.1f} m/s")
+        bar(strip, 10, 0.0, speed / _SPEED_FULL, _SPEED, f"speed {speed:5.1f} m/s")
         # Left is left: positive steering and errors point to the left, so the bars are drawn mirrored.
-        _bar(strip, 210, 0.5, 0.5 - 0.5 * action[0], _STEERING, f"steering {action[0]:+.2f}")
-        _bar(strip, 410, 0.5, 0.5 - 0.5 * error / edge, _ERROR, f"off centre {error:+.2f} m")
+        bar(strip, 210, 0.5, 0.5 - 0.5 * action[0], _STEERING, f"steering {action[0]:+.2f}")
+        bar(strip, 410, 0.5, 0.5 - 0.5 * error / edge, _ERROR, f"off centre {error:+.2f} m")
         text = ride.end or f"{ride.frame * 0.05:5.1f} s"
         cv2.putText(strip, text, (610, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _TEXT, 1, cv2.LINE_AA)
 
 
-def _fit(area: Picture, image: Picture) -> None:
+def fit(area: Picture, image: Picture) -> None:
     """Lay the image into the middle of the area, as large as it fits, pixels visible as squares."""
     height, width = area.shape[:2]
     scale = min(width / image.shape[1], height / image.shape[0])
@@ -94,7 +94,7 @@ def _fit(area: Picture, image: Picture) -> None:
     area[top : top + size[1], left : left + size[0]] = scaled
 
 
-def _bar(
+def bar(
     strip: Picture, left: int, zero: float, value: float, colour: tuple[int, int, int], text: str, width: int = 180
 ) -> None:
     """A bar from ``zero`` to ``value`` (both 0..1 of its width) under its text."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import weakref
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.driving.obstacles import ObstacleGrid
+from envs.keeper import Keeper
 from envs.road import LaneRef, Route, RouteError, default_start, parse_map, plan_route
 
 if TYPE_CHECKING:
@@ -187,22 +186,8 @@ def _rgb(frame: Frame) -> NDArray[np.uint8]:
     return frame.rgb
 
 
-class WorldCache:
-    """The last worlds that were driven in, in this process.
-
-    Args:
-        capacity: how many worlds are kept. Those in use count, but are never closed: with more environments than
-            this, every environment still keeps its own.
-    """
-
-    def __init__(self, capacity: int = 8) -> None:
-        self.capacity = capacity
-        self._worlds: OrderedDict[WorldKey, DrivingWorld] = OrderedDict()
-        # Weak: an environment that is forgotten without close() must not hold its world for ever.
-        self._users: dict[WorldKey, weakref.WeakSet[object]] = {}
-
-    def __len__(self) -> int:
-        return len(self._worlds)
+class WorldCache(Keeper[WorldKey, DrivingWorld]):
+    """The last worlds that were driven in, in this process."""
 
     def take(self, scenario: Scenario, episode_seed: int, user: object) -> DrivingWorld:
         """The world of a scenario's episode, in use by ``user`` until `give_back`. Raises MapError, ScenarioError."""
@@ -210,35 +195,7 @@ class WorldCache:
         name, text = resolved.map_text(episode_seed)
         theme, seed = resolved.surroundings.theme, resolved.surroundings.seed
         key = WorldKey(hashlib.sha256(text.encode()).hexdigest(), theme, seed)
-        world = self._worlds.get(key)
-        if world is None:
-            world = DrivingWorld(name, text, theme, seed)
-            self._worlds[key] = world
-            self._users[key] = weakref.WeakSet()
-        self._worlds.move_to_end(key)
-        self._users[key].add(user)
-        self._shrink()
-        return world
-
-    def give_back(self, world: DrivingWorld, user: object) -> None:
-        """``user`` does not need the world any more."""
-        for key, known in self._worlds.items():
-            if known is world:
-                self._users[key].discard(user)
-        self._shrink()
-
-    def clear(self) -> None:
-        """Close every world that nobody uses."""
-        self._shrink(0)
-
-    def _shrink(self, capacity: int | None = None) -> None:
-        limit = self.capacity if capacity is None else capacity
-        for key in list(self._worlds):
-            if len(self._worlds) <= limit:
-                return
-            if not self._users[key]:
-                self._worlds.pop(key).close()
-                del self._users[key]
+        return self.borrow(key, lambda: DrivingWorld(name, text, theme, seed), user)
 
 
 WORLDS = WorldCache()

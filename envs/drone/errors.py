@@ -25,5 +25,13 @@ class WindTooStrong(LiquidPilotError):
     """A wind, gusts included, in which this drone cannot stay where it is."""
 
 
+class BadResetOption(LiquidPilotError):
+    """``reset(options=...)`` holds an unknown key or a value that makes no sense."""
+
+
+class BadMode(LiquidPilotError):
+    """An ``observation_mode`` or ``render_mode`` that does not exist."""
+
+
 class NotReset(LiquidPilotError):
     """``advance`` before the first ``reset``, or after ``close``."""

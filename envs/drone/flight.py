@@ -111,6 +111,13 @@ class Flight:
             body.step(controller.stabilise(body), wind)
         self.steps += 1
 
+    def clear(self) -> None:
+        """Empty the world of all obstacles; a ``reset`` must follow. Raises NotReset when the flight was closed."""
+        if self.body.client < 0:
+            raise NotReset("this flight was closed: make a new Flight")
+        self._air = None
+        self.body.clear()
+
     def close(self) -> None:
         """Give the PyBullet world back. Closing twice is fine."""
         self._air = None

@@ -1,0 +1,245 @@
+"""One episode of flying without any camera: the drone, its target, why the episode ends, and the truth about it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pybullet
+
+from envs.drone.land import EDGE
+from envs.drone.parameters import CONTROL_PERIOD
+from envs.drone.target import target_mesh
+from envs.drone.wind import Wind
+from envs.drone.world import Shown, Soup, add_triangles
+from envs.moment import Moment
+from envs.render.pose import Pose
+
+if TYPE_CHECKING:
+    from envs.drone.course import Course
+    from envs.drone.flight import Flight
+    from envs.drone.world import DroneWorld
+    from scenarios.flight import FlightScenario
+
+Array = npt.NDArray[np.float64]
+
+HEADINGS: Array = np.radians(np.arange(-84.0, 85.0, 6.0))
+"""Directions of ``free_ahead``, rad from the nose, + left."""
+REACH = 6.0
+"""The most that ``free_ahead`` says, m."""
+MARGIN = 0.35
+"""By how much obstacles are grown for it, m: the drone, and what it drifts."""
+FAILURES = ("collision", "left_world")
+"""Ends that mean a mistake; the others are ``success`` and ``time_limit``."""
+
+_TALL = 0.4
+_RADIUS = 0.0628
+_CEILING = 25.0
+"""m; who flies higher has left the world too."""
+
+
+class Mission:
+    """A drone that flies to a target in a world, from a start until something ends it.
+
+    Args:
+        scenario: target, success and wind.
+        world: the land.
+        flight: the drone; its PyBullet world is emptied and furnished anew.
+        course: start and target.
+        frames: control periods after which the time is over.
+        seed: of the gusts.
+
+    Attributes:
+        frame: control periods since the start.
+        end: why the episode is over; "" while it is not.
+        held: seconds that the drone has been at the target by now.
+
+    Raises:
+        BadResetOption: from the course's own numbers, by `envs.drone.course`; WindTooStrong.
+    """
+
+    def __init__(
+        self, scenario: FlightScenario, world: DroneWorld, flight: Flight, course: Course, frames: int, seed: int
+    ) -> None:
+        self.scenario, self.world, self.flight, self.course = scenario, world, flight, course
+        self.frame = 0
+        self.end = ""
+        self.held = 0.0
+        self.hit = ""
+        self._frames = frames
+        flight.clear()
+        self._bodies = world.furnish(flight.client)
+        spec = scenario.target
+        self._mesh = target_mesh(spec.kind, spec.colour, spec.size_m, course.target_z)
+        soup = Soup(self._mesh.vertices.tolist(), self._mesh.triangles.ravel().tolist())
+        self._target_body = add_triangles(flight.client, soup, self.target)
+        self._bodies[self._target_body] = "target"
+        self._turn_target()
+        cosine, sine = math.cos(course.heading), math.sin(course.heading)
+        flight.reset(
+            Pose.from_angles(course.x, course.y, course.z, course.heading),
+            (course.speed * cosine, course.speed * sine, 0.0),
+            seed=seed,
+            wind=wind_of(scenario, world.spec.seed),
+        )
+        self._begin = self.distance
+        self._measure()
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended."""
+        return self.end != ""
+
+    @property
+    def target(self) -> tuple[float, float, float]:
+        """The target's middle now, m."""
+        course, moves = self.course, self.scenario.target.moves
+        if moves is None:
+            return course.target_x, course.target_y, course.target_z
+        angle = course.phase + moves.speed / moves.radius_m * self.frame * CONTROL_PERIOD
+        dx, dy = math.cos(angle) - math.cos(course.phase), math.sin(angle) - math.sin(course.phase)
+        return course.target_x + moves.radius_m * dx, course.target_y + moves.radius_m * dy, course.target_z
+
+    @property
+    def target_velocity(self) -> tuple[float, float]:
+        """(x, y) m/s."""
+        moves = self.scenario.target.moves
+        if moves is None:
+            return 0.0, 0.0
+        angle = self.course.phase + moves.speed / moves.radius_m * self.frame * CONTROL_PERIOD
+        return -moves.speed * math.sin(angle), moves.speed * math.cos(angle)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the target cannot be seen from anywhere now."""
+        spell = self.scenario.target.hidden
+        return spell is not None and spell.from_s <= self.frame * CONTROL_PERIOD < spell.to_s
+
+    @property
+    def distance(self) -> float:
+        """From the drone to the target's middle, m."""
+        body, (x, y, z) = self.flight.body, self.target
+        return math.dist((body.x, body.y, body.z), (x, y, z))
+
+    @property
+    def shown(self) -> Shown:
+        """The target as it is to be drawn."""
+        return Shown(self._mesh, Pose.from_angles(*self.target, self._target_yaw), not self.hidden)
+
+    @property
+    def moment(self) -> Moment:
+        """For schedules and keyframes; the route is the way to the target that is done."""
+        done = max(0.0, self._begin - self.distance)
+        whole = max(self._begin - self.scenario.success.radius_m, 1e-6)
+        return Moment(self.frame, self.frame * CONTROL_PERIOD, done, min(1.0, done / whole))
+
+    def advance(self, action: tuple[float, ...]) -> float:
+        """Fly one control period with an action (4,) in [-1, 1]; gives the gain in closeness, m."""
+        before = self.distance
+        self.frame += 1
+        self._turn_target()
+        self.flight.advance(action)
+        touched = self.flight.contacts
+        if touched:
+            self.hit = self._bodies[min(touched)]
+        success = self.scenario.success
+        velocity, (vx, vy) = self.flight.velocity, self.target_velocity
+        slow = math.hypot(velocity[0] - vx, velocity[1] - vy, velocity[2]) < success.speed
+        self.held = self.held + CONTROL_PERIOD if slow and self.distance < success.radius_m else 0.0
+        self.end = self._why_over()
+        self._measure()
+        return before - self.distance
+
+    def visible(self) -> bool:
+        """Whether the target's middle is in the camera's picture, with nothing in front of it and not hidden."""
+        if self.hidden:
+            return False
+        camera = self.scenario.camera
+        eye = self.flight.pose.compose(
+            Pose.from_angles(camera.x_m, 0.0, camera.z_m, pitch=math.radians(camera.pitch_deg))
+        )
+        ahead, left, up = eye.to_body(self.target).tolist()
+        half = math.tan(math.radians(camera.fov_deg) / 2.0)
+        if ahead <= 0.0 or abs(left) > half * ahead or abs(up) > half * camera.height / camera.width * ahead:
+            return False
+        hit = pybullet.rayTest(eye.position.tolist(), self.target, physicsClientId=self.flight.client)[0][0]
+        return int(hit) in (-1, self._target_body)
+
+    def truth(self) -> dict[str, Any]:
+        """Everything that a judge or an expert may know, as plain numbers; see `FlyToTargetEnv.step`."""
+        flight, body = self.flight, self.flight.body
+        x, y, z = self.target
+        flat = math.hypot(x - body.x, y - body.y)
+        ahead, left, climb = flight.heading_velocity.tolist()
+        done = self.moment
+        return {
+            "time": self.frame * CONTROL_PERIOD,
+            "frame": self.frame,
+            "x": body.x,
+            "y": body.y,
+            "z": body.z,
+            "heading": flight.heading,
+            "tilt": flight.tilt,
+            "speed": math.hypot(body.vx, body.vy, body.vz),
+            "velocity_ahead": ahead,
+            "velocity_left": left,
+            "velocity_up": climb,
+            "yaw_rate": flight.yaw_rate,
+            "wind_x": flight.wind[0],
+            "wind_y": flight.wind[1],
+            "wind_z": flight.wind[2],
+            "target_x": x,
+            "target_y": y,
+            "target_z": z,
+            "distance": self.distance,
+            "bearing": math.remainder(math.atan2(y - body.y, x - body.x) - flight.heading, 2.0 * math.pi),
+            "elevation": math.atan2(z - body.z, flat),
+            "visible": self.visible(),
+            "clearance": self.clearance,
+            "route_position": done.route_m,
+            "route_completion": done.route_share,
+            "held": self.held,
+            "collision": self.hit != "",
+            "hit": self.hit,
+            "end": self.end,
+            "success": self.end == "success",
+            "free_ahead": self.free_ahead,
+        }
+
+    def _measure(self) -> None:
+        body, cylinders = self.flight.body, self.world.cylinders
+        self.clearance = max(0.0, min(cylinders.clearance(body.x, body.y, body.z), body.z) - _RADIUS)
+        headings = self.flight.heading + HEADINGS
+        self.free_ahead = cylinders.free(body.x, body.y, body.z, headings, REACH, MARGIN, _TALL)
+
+    def _turn_target(self) -> None:
+        # A chair keeps its back to where the flight began, so that every flight sees its seat.
+        course = self.course
+        self._target_yaw = math.atan2(course.y - course.target_y, course.x - course.target_x)
+        turn = (0.0, 0.0, math.sin(0.5 * self._target_yaw), math.cos(0.5 * self._target_yaw))
+        if self.frame == 0 or self.scenario.target.moves is not None:
+            pybullet.resetBasePositionAndOrientation(self._target_body, self.target, turn, self.flight.client)
+
+    def _why_over(self) -> str:
+        body = self.flight.body
+        if self.hit:
+            return "collision"
+        if math.hypot(body.x, body.y) > self.world.spec.radius + EDGE or body.z > _CEILING:
+            return "left_world"
+        # A hair less: seconds are sums of twentieths.
+        if self.held >= max(CONTROL_PERIOD, self.scenario.success.hold_s) - 1e-9:
+            return "success"
+        return "time_limit" if self.frame >= self._frames else ""
+
+
+def wind_of(scenario: FlightScenario, seed: int) -> Wind:
+    """The wind of a flight: CARLA's ``wind_intensity`` as a mean wind, blowing to where the rain slants."""
+    speed = scenario.mean_wind
+    if speed == 0.0:
+        return Wind(0.0, 0.0, 0.0)
+    from envs.effects.weather.rain import wind_direction
+
+    east, north = wind_direction(seed)
+    return Wind(speed, math.atan2(north, east), scenario.wind.gusts)

@@ -1,0 +1,155 @@
+"""One world for the eye and for the collisions: PyBullet's rays end where the rendered depth says; nothing leaks."""
+
+from __future__ import annotations
+
+import gc
+import math
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pybullet
+import pytest
+
+import scenarios
+from envs.drone.hulls import Cylinders, solid
+from envs.drone.land import HOUSES, LandSpec, build_land
+from envs.drone.world import WORLDS, DroneWorlds
+from envs.render.cells import place_model
+from envs.render.labels import Label
+from envs.render.pose import Pose
+from envs.render.props import prop
+from tests.drone.worlds import flight_of, make
+
+CAMERA = flight_of().camera
+SPEC = LandSpec("meadow", 3, 45.0, 60.0, 0, 0.0, None, None)
+
+
+@pytest.mark.parametrize("name", ["fly-heldout-town", "fly-heldout-forest", "fly-heldout-chair"])
+def test_rays_end_where_the_picture_has_its_depth(name: str) -> None:
+    env = make(name)
+    try:
+        env.reset(seed=5)
+        mission, client = env.mission, env.mission.flight.client
+        target = np.array(mission.target)
+        # Two poses: the start, and near the target, looking at it. Within 40 m everything is drawn in full.
+        near = Pose.looking_at(target + np.array((-3.0, 1.0, 0.4)), target)
+        seen: dict[str, int] = {}
+        for eye in (mission.flight.pose, near):
+            frame = mission.world.frame(CAMERA, eye, frozenset({"depth", "segmentation"}), mission.shown)
+            assert frame.depth is not None
+            assert frame.segmentation is not None
+            rows, columns = (grid.ravel() for grid in np.mgrid[1 : CAMERA.height : 3, 1 : CAMERA.width : 3])
+            # Rays through a pixel's middle and through four points around it: the sample is somewhere among them.
+            sides = ((0.0, 0.0), (-0.4, 0.0), (0.4, 0.0), (0.0, -0.4), (0.0, 0.4))
+            cast = [_cast(client, eye, rows + 0.5 + down, columns + 0.5 + right) for down, right in sides]
+            hit, depths = cast[0][0], np.array([depth for _, depth in cast])
+            low, high = 0.99 * depths.min(axis=0), 1.01 * depths.max(axis=0)
+            drawn, label = frame.depth[rows, columns], frame.segmentation[rows, columns]
+            kinds = np.array([mission._bodies.get(int(body), "none") for body in hit])
+            # Leaves are pictures with holes on larger cards: there a ray may end before what is seen through them.
+            leafy = (label == Label.VEGETATION) | ((kinds == "tree") & (drawn > high))
+            close = (np.minimum(drawn, depths[0]) < 35.0) & ~leafy
+            assert close.sum() > 600
+            assert np.mean((low <= drawn) & (drawn <= high), where=close) > 0.98
+            # And leaves are not seen before what one collides with, but for the rims of the cards.
+            behind = leafy & (drawn < 35.0)
+            assert np.mean(low[behind] < drawn[behind]) > 0.9
+            for kind in ("ground", "building", "target", "tree"):
+                seen[kind] = seen.get(kind, 0) + int((kinds == kind).sum())
+        assert seen["ground"] > 500
+        assert seen["target"] > 30
+        assert seen["tree"] > 30
+        assert name != "fly-heldout-town" or seen["building"] > 100
+    finally:
+        env.close()
+
+
+def _cast(client: int, eye: Pose, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(bodies that rays through these places of the picture hit, -1 = none; their depth in metres, 1000 = none)."""
+    focal = 0.5 * CAMERA.width
+    across, up = -(columns - 0.5 * CAMERA.width) / focal, -(rows - 0.5 * CAMERA.height) / focal
+    rays = np.column_stack((np.ones(len(rows)), across, up)) @ eye.rotation.T
+    begins, ends = eye.position + 0.15 * rays, eye.position + 60.0 * rays  # the former beyond the drone itself
+    answers = pybullet.rayTestBatch(begins.tolist(), ends.tolist(), physicsClientId=client)
+    hit = np.array([answer[0] for answer in answers])
+    return hit, np.where(hit >= 0, 0.15 + 59.85 * np.array([answer[2] for answer in answers]), 1e3)
+
+
+def test_cylinders_contain_the_triangles() -> None:
+    scene = build_land(replace(SPEC, theme="alpine"))
+    env = make(flight_of(world={"theme": "alpine", "seed": 3, "trees_per_hectare": 60}))
+    env.reset(seed=0)
+    cylinders = env.mission.world.cylinders
+    trees = [item for item in scene.instances if solid(item.kind) and item.kind not in HOUSES]
+    assert len(trees) > 30
+    for item in trees[::7]:
+        model = prop(item.kind, item.variant).near
+        vertices = place_model(model, [item], scene.sky)[0][0]
+        middles = vertices[model.triangles].mean(axis=1)
+        for x, y, z in np.concatenate((vertices, middles)).tolist():
+            if z > 0.0:
+                assert cylinders.clearance(x, y, z) < 1e-6
+    env.close()
+
+
+def test_free_ways_are_those_of_geometry() -> None:
+    one = Cylinders(*np.array([[5.0], [0.0], [0.5], [0.0], [3.0]]))
+    angles = np.array((0.0, math.radians(5.0), math.radians(30.0), math.pi))
+    free = one.free(0.0, 0.0, 1.0, angles, 6.0, 0.5, 0.4)
+    beside = 5.0 * math.cos(angles[1]) - math.sqrt(1.0 - (5.0 * math.sin(angles[1])) ** 2)
+    assert free.tolist() == pytest.approx([4.0, beside, 6.0, 6.0])
+    assert one.free(0.0, 0.0, 4.0, angles, 6.0, 0.5, 0.4).tolist() == [6.0] * 4  # over it
+    assert one.clearance(0.0, 0.0, 1.0) == pytest.approx(4.5)
+    assert one.clearance(5.0, 0.0, 5.0) == pytest.approx(2.0)
+    assert one.blocks(np.array((0.0, 0.1, 1.0)), np.array((9.0, 0.1, 1.0)), 0.1)
+    assert not one.blocks(np.array((0.0, 2.0, 1.0)), np.array((9.0, 2.0, 1.0)), 0.1)
+    assert Cylinders(*np.zeros((5, 0))).clearance(0.0, 0.0, 0.0) == math.inf
+
+
+def test_colours_differ_between_worlds_only_when_they_shall() -> None:
+    def ground(spec: LandSpec) -> np.ndarray:
+        return np.asarray(build_land(spec).meshes[0].colours).astype(float).mean(axis=0)
+
+    plain = [ground(replace(SPEC, seed=seed)) for seed in range(6)]
+    drawn = [ground(replace(SPEC, seed=seed, recolour=1.0)) for seed in range(6)]
+    assert np.ptp(plain, axis=0).max() < 12.0
+    assert np.ptp(drawn, axis=0).max() > 40.0
+
+
+def test_barriers_stand_on_the_line_and_nothing_else_does() -> None:
+    flight = scenarios.load_flight("fly-task-obstacles")
+    worlds = DroneWorlds(2)
+    for seed in range(6):
+        world = worlds.take(flight, seed, flight)
+        assert world.spec.line is not None
+        (x0, y0), (x1, y1) = world.spec.line
+        assert 16.0 <= math.hypot(x1 - x0, y1 - y0) <= 30.0
+        way = np.array((x1 - x0, y1 - y0)) / math.hypot(x1 - x0, y1 - y0)
+        aside = []
+        for item in world.scene.instances:
+            apart = np.array(item.position[:2]) - (x0, y0)
+            if -1.0 < apart @ way < math.hypot(x1 - x0, y1 - y0) + 1.0:
+                aside.append(abs(float(way[0] * apart[1] - way[1] * apart[0])))
+        assert sum(distance <= 0.15 for distance in aside) == 3
+        assert sum(distance < 4.0 for distance in aside) == 3
+        assert worlds.take(flight, seed, flight) is world
+        worlds.give_back(world, flight)
+    assert len(worlds) == 2
+
+
+@pytest.mark.parametrize(("mode", "episodes"), [("state", 60), ("camera", 24)])
+def test_many_worlds_in_one_process_leave_nothing_behind(mode: str, episodes: int) -> None:
+    world = {"seed": {"first": 0, "count": 1000}, "radius_m": 15}
+    env = make(flight_of(world=world, target={"distance_m": [8, 15]}), observation_mode=mode)
+    sizes = []
+    for seed in range(episodes):
+        env.reset(seed=seed)
+        env.step(np.zeros(4, dtype=np.float32))
+        if seed in (12, episodes - 1):
+            gc.collect()
+            sizes.append(psutil.Process().memory_info().rss)
+    env.close()
+    # PyBullet keeps every list of triangles that it is given: half a megabyte a world, were they not always the same.
+    assert sizes[-1] - sizes[0] < 5e6
+    assert len(WORLDS) <= WORLDS.capacity
