@@ -1,0 +1,134 @@
+"""The expert pilot, who knows where the target and the trees are (privileged ``info``), and pilots without any skill.
+
+The expert is what networks learn to imitate, so its rules are such that a camera can follow them: it turns to the
+target and flies slower the nearer it is, past what stands in the way on the side that is freer. A target that is out of
+view it looks for by turning to the LEFT, always: the shorter side cannot be seen in a picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from policies.policy import Action, Info, Observation, Policy
+
+
+@dataclass(frozen=True)
+class PilotParameters:
+    """How a pilot flies, and what it knows of its drone (envs/drone/control.py)."""
+
+    speed_max: float = 2.5
+    """m/s."""
+    approach: float = 0.8
+    """Speed per metre to where it stops, 1/s."""
+    stop_at: float = 2.0
+    """Metres from the target's middle."""
+    turning: float = 1.6
+    """Yaw rate per radian of bearing, 1/s."""
+    climbing: float = 1.2
+    """Climb per metre of height that is missing, 1/s; farther than `height_from` away less."""
+    height_from: float = 8.0
+    """m."""
+    avoidance: float = 2.5
+    """How many radians of detour a way that is not free at all is worth."""
+    reach: float = 6.0
+    """How far ahead a way is looked at, m."""
+    view: float = math.radians(43.0)
+    """A target farther than this from the nose, to either side, is looked for."""
+    search_rate: float = 1.0
+    """rad/s, to the left."""
+    level_scale: float = 3.0
+    """m/s of velocity action 1, ahead and left."""
+    climb_scale: float = 1.5
+    """m/s of velocity action 1, up."""
+    yaw_scale: float = 2.0
+    """rad/s of yaw action 1."""
+
+
+DIRECTIONS: npt.NDArray[np.float64] = np.radians(np.arange(-84.0, 85.0, 6.0))
+"""Directions of ``free_ahead`` in info, rad from the nose, + left."""
+
+
+class ExpertPilot(Policy):
+    """Finds the target, flies to it past obstacles, and hovers; has no memory."""
+
+    name = "pilot"
+    privileged = True
+    _avoids = True
+
+    def __init__(self, parameters: PilotParameters | None = None) -> None:
+        self.parameters = PilotParameters() if parameters is None else parameters
+
+    def reset(self, rows: Sequence[int] = (0,)) -> None:
+        """Nothing to forget."""
+
+    def act_rows(
+        self,
+        rows: Sequence[int],
+        observations: Sequence[Observation],  # noqa: ARG002
+        infos: Sequence[Info],
+    ) -> Action:
+        """Actions (len(rows), 4): ahead, left, up, yaw rate. The observations are not looked at."""
+        actions = np.empty((len(rows), 4), dtype=np.float32)
+        for index, info in enumerate(infos):
+            actions[index] = self.command(info)
+        return np.clip(actions, -1.0, 1.0, out=actions)
+
+    def command(self, info: Info) -> tuple[float, float, float, float]:
+        """Action (4,), not yet clipped, from the truth of one drone."""
+        p = self.parameters
+        bearing, distance = float(info["bearing"]), float(info["distance"])
+        climb = p.climbing * (info["target_z"] - info["z"]) * min(1.0, p.height_from / max(distance, 1e-6))
+        climb /= p.climb_scale
+        if abs(bearing) > p.view:
+            return 0.0, 0.0, climb, p.search_rate / p.yaw_scale
+        speed = min(p.speed_max, max(0.0, p.approach * (distance - p.stop_at))) * math.cos(bearing) ** 1.5
+        way = self.way(info["free_ahead"], bearing, distance) if self._avoids else bearing
+        speed /= p.level_scale
+        return speed * math.cos(way), speed * math.sin(way), climb, p.turning * bearing / p.yaw_scale
+
+    def way(self, free: npt.NDArray[np.float64], bearing: float, distance: float) -> float:
+        """The direction to fly to, rad from the nose: the cheapest by detour and by what stands in the way.
+
+        Args:
+            free: (29,) metres in `DIRECTIONS`.
+            bearing: of the target, rad.
+            distance: to it, m; what stands behind it does not matter.
+        """
+        p = self.parameters
+        reach = max(0.1, min(p.reach, distance))
+        blocked = 1.0 - np.minimum(free, reach) / reach
+        if not blocked[np.abs(DIRECTIONS - bearing) < math.radians(6.0)].any():
+            return bearing
+        cost = np.abs(DIRECTIONS - bearing) + p.avoidance * blocked
+        # Ties go to the left, so that the same picture always means the same.
+        return float(DIRECTIONS[len(cost) - 1 - int(np.argmin(cost[::-1]))])
+
+
+class StraightPilot(ExpertPilot):
+    """Flies straight at the target as the expert would if nothing were in the way: what needs no avoidance."""
+
+    name = "straight"
+    _avoids = False
+
+
+class HoverPilot(Policy):
+    """Stays where it is: what needs no flight at all."""
+
+    name = "hover"
+
+    def reset(self, rows: Sequence[int] = (0,)) -> None:
+        """Nothing to forget."""
+
+    def act_rows(
+        self,
+        rows: Sequence[int],
+        observations: Sequence[Observation],  # noqa: ARG002
+        infos: Sequence[Info],  # noqa: ARG002
+    ) -> Action:
+        """Zeros (len(rows), 4)."""
+        return np.zeros((len(rows), 4), dtype=np.float32)

@@ -1,0 +1,54 @@
+"""The expert pilot: arrives, past obstacles and after a search; pilots without skill do not."""
+
+import math
+
+import numpy as np
+import pytest
+
+from envs.drone.env import FlyToTargetEnv
+from envs.drone.mission import HEADINGS, REACH
+from policies.pilot import DIRECTIONS, ExpertPilot, HoverPilot, PilotParameters, StraightPilot
+from policies.policy import Policy
+
+
+def fly(pilot: Policy, scenario: str, seeds: range) -> list[str]:
+    env = FlyToTargetEnv(scenario, observation_mode="state")
+    ends = []
+    for seed in seeds:
+        observation, info = env.reset(seed=seed)
+        while not info["end"]:
+            observation, _, _, _, info = env.step(pilot.act(observation, info))
+        ends.append(info["end"])
+    env.close()
+    return ends
+
+
+@pytest.mark.parametrize("scenario", ["fly-train-meadow", "fly-task-obstacles", "fly-task-search", "fly-task-moving"])
+def test_the_expert_arrives(scenario: str) -> None:
+    assert fly(ExpertPilot(), scenario, range(100, 104)) == ["success"] * 4
+
+
+def test_obstacles_stop_those_who_do_not_look_and_nobody_arrives_by_waiting() -> None:
+    assert "success" not in fly(StraightPilot(), "fly-task-obstacles", range(100, 104))
+    assert fly(HoverPilot(), "fly-task-obstacles", range(100, 101)) == ["time_limit"]
+
+
+def test_it_knows_the_directions_and_scales_of_the_environment() -> None:
+    np.testing.assert_array_equal(DIRECTIONS, HEADINGS)
+    assert PilotParameters().reach == REACH
+
+
+def test_the_way_is_straight_when_free_and_ties_go_left() -> None:
+    pilot, free = ExpertPilot(), np.full(len(DIRECTIONS), 6.0)
+    assert pilot.way(free, 0.2, 20.0) == 0.2
+    free[12:17] = 2.0  # 12 degrees to either side
+    assert math.degrees(pilot.way(free, 0.0, 20.0)) == pytest.approx(18.0)
+    assert pilot.way(free, 0.0, 1.5) == 0.0  # what stands behind the target is not in the way
+
+
+def test_a_target_out_of_view_is_looked_for_to_the_left() -> None:
+    info = {"distance": 9.0, "target_z": 1.0, "z": 1.0, "free_ahead": np.full(29, 6.0)}
+    for bearing in (-2.0, 2.0):
+        ahead, left, climb, yaw = ExpertPilot().command(info | {"bearing": bearing})
+        assert (ahead, left, climb, yaw) == (0.0, 0.0, 0.0, 0.5)
+    assert ExpertPilot().command(info | {"bearing": -0.5})[3] == pytest.approx(-0.4)
