@@ -476,9 +476,10 @@ def test_a_killed_worker_is_replaced(tmp_path, uninterrupted, worlds) -> None:
 
     def kill_one(done: float, total: float, note: str = "") -> None:
         if done > 100 and not killed:
-            child = psutil.Process().children()[-1]
-            killed.append(child.pid)
-            child.kill()
+            # Not just any child: Python's resource tracker is one as well.
+            worker = next(child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline()))
+            killed.append(worker.pid)
+            worker.kill()
 
     record(
         ["train-lane", "train-country"],
