@@ -138,18 +138,19 @@ def test_barriers_stand_on_the_line_and_nothing_else_does() -> None:
     assert len(worlds) == 2
 
 
-@pytest.mark.parametrize(("mode", "episodes"), [("state", 60), ("camera", 24)])
-def test_many_worlds_in_one_process_leave_nothing_behind(mode: str, episodes: int) -> None:
+@pytest.mark.parametrize("mode", ["state", "camera"])
+def test_many_worlds_in_one_process_leave_nothing_behind(mode: str) -> None:
     world = {"seed": {"first": 0, "count": 1000}, "radius_m": 15}
     env = make(flight_of(world=world, target={"distance_m": [8, 15]}), observation_mode=mode)
     sizes = []
-    for seed in range(episodes):
+    for seed in range(70):
         env.reset(seed=seed)
         env.step(np.zeros(4, dtype=np.float32))
-        if seed in (12, episodes - 1):
+        if seed in (29, 69):
             gc.collect()
             sizes.append(psutil.Process().memory_info().rss)
     env.close()
-    # PyBullet keeps every list of triangles that it is given: half a megabyte a world, were they not always the same.
-    assert sizes[-1] - sizes[0] < 5e6
+    # PyBullet keeps every list of triangles that it is given: half a megabyte a world, 20 MB in all, were they not
+    # always the same. 30 worlds fill the caches first; the allocator's own moods were 6 MB among other tests.
+    assert sizes[-1] - sizes[0] < 10e6
     assert len(WORLDS) <= WORLDS.capacity
