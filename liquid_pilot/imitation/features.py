@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from liquid_pilot.imitation.state_file import load_state, save_state
 from liquid_pilot.nn import LTC, PilotNetwork
 
 _BLOCK = 64
-"""Frames that are encoded at a time, and that share one level of noise and light in a noisy copy."""
+"""Frames of a drive that share one level of noise and light in a noisy copy, at the most."""
+_TOGETHER = 256
+"""Frames that are encoded at a time, of several short drives: as many portions as keep every thread busy."""
 _SMALLEST_DEVIATION = 0.02
 """A feature that varies less than this share of the liveliest one is not blown up any further."""
 
@@ -46,24 +48,37 @@ def compute_features(
     """
     size = encoder.network.head.output_size
     clean = torch.zeros(len(material.elapsed), size)
-    for first, end in material.training + material.validation:
-        for start in range(first, end, _BLOCK):
-            block = slice(start, min(start + _BLOCK, end))
-            clean[block] = encoder(torch.from_numpy(material.images[block].copy())[None])[0]
-            progress(block.stop - block.start)
+    for blocks in _together(material.training + material.validation):
+        frames = np.concatenate([np.arange(first, end) for first, end in blocks])
+        clean[frames] = encoder(torch.from_numpy(material.images[frames])[None])[0]
+        progress(len(frames))
     noisy = torch.zeros(copies, len(clean), size)
     mirrored = torch.from_numpy(augmenter.mirrored("feature-mirror", 0, copies))
     for copy in range(copies):
-        for first, end in material.training:
-            for start in range(first, end, _BLOCK):
-                block = slice(start, min(start + _BLOCK, end))
-                pictures = torch.from_numpy(material.images[block].copy())[None]
-                if mirrored[copy]:
-                    pictures = pictures.flip(-2)
-                augmenter.apply(pictures, f"feature-augment-{copy}", start, always=True)
-                noisy[copy, block] = encoder(pictures)[0]
-                progress(block.stop - block.start)
+        for blocks in _together(material.training):
+            frames = np.concatenate([np.arange(first, end) for first, end in blocks])
+            pictures = torch.from_numpy(material.images[frames])
+            if mirrored[copy]:
+                pictures = pictures.flip(-2)
+            lengths = [end - first for first, end in blocks]
+            for (first, _), block in zip(blocks, torch.split(pictures, lengths), strict=True):
+                augmenter.apply(block[None], f"feature-augment-{copy}", first, always=True)
+            noisy[copy, frames] = encoder(pictures[None])[0]
+            progress(len(frames))
     return Features(clean, noisy, mirrored)
+
+
+def _together(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """The spans cut into blocks [first, end), and as many blocks at a time as make at most `_TOGETHER` frames."""
+    blocks = [(at, min(at + _BLOCK, end)) for first, end in spans for at in range(first, end, _BLOCK)]
+    gathered: list[tuple[int, int]] = []
+    for block in blocks:
+        if sum(end - first for first, end in [*gathered, block]) > _TOGETHER:
+            yield gathered
+            gathered = []
+        gathered.append(block)
+    if gathered:
+        yield gathered
 
 
 def save_features(path: Path, features: Features) -> None:
