@@ -2,7 +2,8 @@
 
 The expert is what networks learn to imitate, so its rules are such that a camera can follow them: it turns to the
 target and flies slower the nearer it is, past what stands in the way on the side that is freer. A target that is out of
-view it looks for by turning to the LEFT, always: the shorter side cannot be seen in a picture.
+view it looks for on the side where it left the view; one that it has not seen yet to the LEFT, always: the shorter side
+cannot be seen in a picture.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class PilotParameters:
     view: float = math.radians(43.0)
     """A target farther than this from the nose, to either side, is looked for."""
     search_rate: float = 1.0
-    """rad/s, to the left."""
+    """rad/s."""
     level_scale: float = 3.0
     """m/s of velocity action 1, ahead and left."""
     climb_scale: float = 1.5
@@ -54,17 +55,21 @@ DIRECTIONS: npt.NDArray[np.float64] = np.radians(np.arange(-84.0, 85.0, 6.0))
 
 
 class ExpertPilot(Policy):
-    """Finds the target, flies to it past obstacles, and hovers; has no memory."""
+    """Finds the target, flies to it past obstacles, and hovers; remembers on which side it saw the target last."""
 
     name = "pilot"
     privileged = True
     _avoids = True
+    _remembers = True
 
     def __init__(self, parameters: PilotParameters | None = None) -> None:
         self.parameters = PilotParameters() if parameters is None else parameters
+        self._sides: dict[int, float] = {}
 
     def reset(self, rows: Sequence[int] = (0,)) -> None:
-        """Nothing to forget."""
+        """Forget where the target was."""
+        for row in rows:
+            self._sides.pop(row, None)
 
     def act_rows(
         self,
@@ -74,18 +79,21 @@ class ExpertPilot(Policy):
     ) -> Action:
         """Actions (len(rows), 4): ahead, left, up, yaw rate. The observations are not looked at."""
         actions = np.empty((len(rows), 4), dtype=np.float32)
-        for index, info in enumerate(infos):
-            actions[index] = self.command(info)
+        for index, (row, info) in enumerate(zip(rows, infos, strict=True)):
+            bearing = float(info["bearing"])
+            if self._remembers and abs(bearing) <= self.parameters.view:
+                self._sides[row] = math.copysign(1.0, bearing)
+            actions[index] = self.command(info, self._sides.get(row, 1.0))
         return np.clip(actions, -1.0, 1.0, out=actions)
 
-    def command(self, info: Info) -> tuple[float, float, float, float]:
-        """Action (4,), not yet clipped, from the truth of one drone."""
+    def command(self, info: Info, side: float = 1.0) -> tuple[float, float, float, float]:
+        """Action (4,), not yet clipped, from one drone's truth; ``side`` to look for the target: 1 left, -1 right."""
         p = self.parameters
         bearing, distance = float(info["bearing"]), float(info["distance"])
         climb = p.climbing * (info["target_z"] - info["z"]) * min(1.0, p.height_from / max(distance, 1e-6))
         climb /= p.climb_scale
         if abs(bearing) > p.view:
-            return 0.0, 0.0, climb, p.search_rate / p.yaw_scale
+            return 0.0, 0.0, climb, side * p.search_rate / p.yaw_scale
         speed = min(p.speed_max, max(0.0, p.approach * (distance - p.stop_at))) * math.cos(bearing) ** 1.5
         way = self.way(info["free_ahead"], bearing, distance) if self._avoids else bearing
         speed /= p.level_scale
@@ -114,6 +122,13 @@ class StraightPilot(ExpertPilot):
 
     name = "straight"
     _avoids = False
+
+
+class ForgetfulPilot(ExpertPilot):
+    """The expert without memory: looks for the target to the left, wherever it was. What needs no memory."""
+
+    name = "forgetful"
+    _remembers = False
 
 
 class HoverPilot(Policy):

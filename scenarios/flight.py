@@ -25,8 +25,12 @@ FASTEST = 3.0
 """m/s that the drone flies at full command (envs/drone/control.py)."""
 STRONGEST_WIND = 8.29
 """m/s that the drone holds its place against (``QuadrotorParameters.max_wind``)."""
+SETTLING = 0.5
+"""Seconds after which a turning drone that is told to rest does."""
 GUST = 0.458
 """Two standard deviations of the gusts along the wind, as a share of the mean wind (``envs.drone.wind``)."""
+_BEYOND = 15.0
+# Degrees beyond the picture's edge that a target must be turned at least: nobody's nose points at it exactly.
 
 
 class _Misfit(ValueError):
@@ -163,6 +167,37 @@ class Barriers(Part):
     """The trunks' offset from the line is uniform in +- this."""
 
 
+class TurnedAway(Part):
+    """Something turns the drone away from the target in flight; then it has to turn back, the way it came.
+
+    For as long nobody listens to the pilot: the drone turns at up to 2 rad/s to a side that is drawn, stops turning and
+    waits, drifting at up to 1 m/s and swaying, as drawn too. Then the target is out of the picture, and nothing
+    tells to which side but the memory of where it left. A flight whose target crosses the drone's tail (180 degrees)
+    before it is in the picture again has failed (`lost`), however fast the pilot turns: who always turns to the same
+    side is right in half of the flights.
+    """
+
+    from_s: Interval = (1.0, 2.0)
+    """Seconds since the flight began."""
+    angle_deg: Interval = (90.0, 130.0)
+    """By how much it is turned."""
+    rest_s: Interval = (0.5, 0.5)
+    """Seconds that it then waits, until its turn rate no longer tells to which side it was turned."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> TurnedAway:
+        if self.from_s[0] < 0.0:
+            raise _Misfit(("from_s",), f"must be >= 0, got {self.from_s[0]:g}")
+        if not 0.0 < self.angle_deg[0] <= self.angle_deg[1] <= 130.0:
+            raise _Misfit(
+                ("angle_deg",), f"above 0 and at most 130, or it may pass the tail; got {list(self.angle_deg)}"
+            )
+        if self.rest_s[0] < SETTLING:
+            what = f"at least {SETTLING:g}, as until then the turn rate tells the side; got {self.rest_s[0]:g}"
+            raise _Misfit(("rest_s",), what)
+        return self
+
+
 class Success(Part):
     """When the drone has arrived."""
 
@@ -216,6 +251,8 @@ class FlightScenario(Document):
     """The drone at the beginning."""
     obstacles: Barriers = Barriers()
     """What stands on the line of flight."""
+    turned_away: TurnedAway | None = None
+    """None: the pilot is listened to all the time."""
     success: Success = Success()
     """When it has arrived."""
     weather: WeatherField = WeatherPlan()
@@ -254,6 +291,8 @@ class FlightScenario(Document):
         if moves is not None and moves.speed >= FASTEST:
             what = f"the target flees at {moves.speed:g} m/s from a drone that flies {FASTEST:g}"
             raise _Misfit(("target", "moves", "speed"), what)
+        if self.turned_away is not None:
+            self._can_be_turned(self.turned_away)
         row = self.obstacles.spacing_m * (self.obstacles.count + 1)
         if self.obstacles.count and row > near:
             what = f"{self.obstacles.count} obstacles {self.obstacles.spacing_m:g} m apart need {row:g} m of flight"
@@ -264,6 +303,19 @@ class FlightScenario(Document):
             what = f"{speed:g} m/s with gusts up to {strongest:.1f} m/s; this drone holds against {STRONGEST_WIND:g}"
             raise _Misfit(("wind",), what)
         return self
+
+    def _can_be_turned(self, turned: TurnedAway) -> None:
+        half, success = 0.5 * self.camera.fov_deg, self.success
+        if self.target.bearing_deg[1] > half:
+            what = f"who has not seen the target cannot remember it: at most {half:g} with turned_away"
+            raise _Misfit(("target", "bearing_deg"), f"{what}, got {self.target.bearing_deg[1]:g}")
+        if turned.angle_deg[0] < half + _BEYOND:
+            what = f"at least {half + _BEYOND:g}, or the target stays in the picture; got {turned.angle_deg[0]:g}"
+            raise _Misfit(("turned_away", "angle_deg"), what)
+        soonest = (self.target.distance_m[0] - success.radius_m) / FASTEST + success.hold_s
+        if turned.from_s[1] > soonest:
+            what = f"the flight may be over before: at most {soonest:.1f}, got {turned.from_s[1]:g}"
+            raise _Misfit(("turned_away", "from_s"), what)
 
     @property
     def mean_wind(self) -> float:

@@ -38,7 +38,6 @@ from envs.drone.mission import FAILURES, HEADINGS, REACH, Mission
 from envs.drone.parameters import CONTROL_PERIOD
 from envs.drone.world import WORLDS, DroneWorld
 from envs.senses import Senses
-from liquid_pilot.randomness import derive_seed
 from scenarios.flight import FASTEST, FlightScenario
 
 if TYPE_CHECKING:
@@ -80,6 +79,7 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         effect_seconds: time spent on weather and faults so far, s.
     """
 
+    action_names = ("vx", "vy", "vz", "yaw_rate")
     metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / CONTROL_PERIOD)}  # noqa: RUF012
 
     def __init__(
@@ -138,8 +138,7 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         frames = max(1, round((wanted.duration or scenario.limits.time_limit_s) / CONTROL_PERIOD))
         if self._flight is None:
             self._flight = Flight()
-        gusts = derive_seed(episode_seed, "gusts")
-        self._mission = mission = Mission(scenario, world, self._flight, wanted.applied(course), frames, gusts)
+        self._mission = mission = Mission(scenario, world, self._flight, wanted.applied(course), frames, episode_seed)
         self._seed = episode_seed
         self._senses = Senses(scenario, world, episode_seed, self.draw, CONTROL_PERIOD)
         self._picture = None
@@ -158,10 +157,11 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         (rad/s), ``wind_x``, ``wind_y``, ``wind_z`` (m/s), ``target_x``, ``target_y``, ``target_z`` (m), ``distance``
         (m), ``bearing`` (rad from the nose, + left), ``elevation`` (rad, + up), ``visible`` (in the picture and not
         behind something), ``clearance`` (m to the nearest obstacle or the ground, at least: see `envs.drone.hulls`),
-        ``route_position`` (m nearer than at the start), ``route_completion`` (0..1), ``held`` (s), ``collision``,
+        ``route_position`` (m nearer than at the start), ``route_completion`` (0..1), ``held`` (s), ``overridden``
+        (nobody listens to the action that is given next: see `scenarios.flight.TurnedAway`), ``collision``,
         ``hit`` ("", ground, tree, building or target), ``clipped_actions`` (actions beyond [-1, 1] so far), ``end``
-        ("", success, collision, left_world or time_limit), ``success``; and ``free_ahead`` float64 (29,): how far the
-        way is free in the directions `envs.drone.mission.HEADINGS`, at most 6 m.
+        ("", success, collision, left_world, lost or time_limit), ``success``; and ``free_ahead`` float64 (29,): how far
+        the way is free in the directions `envs.drone.mission.HEADINGS`, at most 6 m.
 
         Raises:
             NonFiniteCommand, BadCommand, NotReset.

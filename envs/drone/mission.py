@@ -12,10 +12,12 @@ import pybullet
 from envs.drone.land import EDGE
 from envs.drone.parameters import CONTROL_PERIOD
 from envs.drone.target import target_mesh
+from envs.drone.turning import Turning
 from envs.drone.wind import Wind
 from envs.drone.world import Shown, Soup, add_triangles
 from envs.moment import Moment
 from envs.render.pose import Pose
+from liquid_pilot.randomness import derive_seed
 
 if TYPE_CHECKING:
     from envs.drone.course import Course
@@ -31,7 +33,7 @@ REACH = 6.0
 """The most that ``free_ahead`` says, m."""
 MARGIN = 0.35
 """By how much obstacles are grown for it, m: the drone, and what it drifts."""
-FAILURES = ("collision", "left_world")
+FAILURES = ("collision", "left_world", "lost")
 """Ends that mean a mistake; the others are ``success`` and ``time_limit``."""
 
 _TALL = 0.4
@@ -49,7 +51,7 @@ class Mission:
         flight: the drone; its PyBullet world is emptied and furnished anew.
         course: start and target.
         frames: control periods after which the time is over.
-        seed: of the gusts.
+        seed: of the gusts and of what else happens on the way.
 
     Attributes:
         frame: control periods since the start.
@@ -69,6 +71,8 @@ class Mission:
         self.held = 0.0
         self.hit = ""
         self._frames = frames
+        view = math.radians(scenario.camera.fov_deg) / 2.0
+        self._turning = None if scenario.turned_away is None else Turning(scenario.turned_away, view, seed)
         flight.clear()
         self._bodies = world.furnish(flight.client)
         spec = scenario.target
@@ -81,7 +85,7 @@ class Mission:
         flight.reset(
             Pose.from_angles(course.x, course.y, course.z, course.heading),
             (course.speed * cosine, course.speed * sine, 0.0),
-            seed=seed,
+            seed=derive_seed(seed, "gusts"),
             wind=wind_of(scenario, world.spec.seed),
         )
         self._begin = self.distance
@@ -118,6 +122,17 @@ class Mission:
         return spell is not None and spell.from_s <= self.frame * CONTROL_PERIOD < spell.to_s
 
     @property
+    def overridden(self) -> bool:
+        """Whether nobody listens to the action that is given now."""
+        return self._turning is not None and self._turning.command(self.frame) is not None
+
+    @property
+    def bearing(self) -> float:
+        """Of the target's middle, rad in [-pi, pi] from the nose, + left."""
+        body, (x, y, _) = self.flight.body, self.target
+        return math.remainder(math.atan2(y - body.y, x - body.x) - self.flight.heading, math.tau)
+
+    @property
     def distance(self) -> float:
         """From the drone to the target's middle, m."""
         body, (x, y, z) = self.flight.body, self.target
@@ -138,9 +153,10 @@ class Mission:
     def advance(self, action: tuple[float, ...]) -> float:
         """Fly one control period with an action (4,) in [-1, 1]; gives the gain in closeness, m."""
         before = self.distance
+        forced = None if self._turning is None else self._turning.command(self.frame)
         self.frame += 1
         self._turn_target()
-        self.flight.advance(action)
+        self.flight.advance(action if forced is None else forced)
         touched = self.flight.contacts
         if touched:
             self.hit = self._bodies[min(touched)]
@@ -194,13 +210,14 @@ class Mission:
             "target_y": y,
             "target_z": z,
             "distance": self.distance,
-            "bearing": math.remainder(math.atan2(y - body.y, x - body.x) - flight.heading, 2.0 * math.pi),
+            "bearing": self.bearing,
             "elevation": math.atan2(z - body.z, flat),
             "visible": self.visible(),
             "clearance": self.clearance,
             "route_position": done.route_m,
             "route_completion": done.route_share,
             "held": self.held,
+            "overridden": self.overridden,
             "collision": self.hit != "",
             "hit": self.hit,
             "end": self.end,
@@ -228,6 +245,8 @@ class Mission:
             return "collision"
         if math.hypot(body.x, body.y) > self.world.spec.radius + EDGE or body.z > _CEILING:
             return "left_world"
+        if self._turning is not None and self._turning.lost(self.frame, self.bearing):
+            return "lost"
         # A hair less: seconds are sums of twentieths.
         if self.held >= max(CONTROL_PERIOD, self.scenario.success.hold_s) - 1e-9:
             return "success"

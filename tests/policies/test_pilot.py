@@ -7,7 +7,7 @@ import pytest
 
 from envs.drone.env import FlyToTargetEnv
 from envs.drone.mission import HEADINGS, REACH
-from policies.pilot import DIRECTIONS, ExpertPilot, HoverPilot, PilotParameters, StraightPilot
+from policies.pilot import DIRECTIONS, ExpertPilot, ForgetfulPilot, HoverPilot, PilotParameters, StraightPilot
 from policies.policy import Policy
 
 
@@ -16,6 +16,7 @@ def fly(pilot: Policy, scenario: str, seeds: range) -> list[str]:
     ends = []
     for seed in seeds:
         observation, info = env.reset(seed=seed)
+        pilot.reset()
         while not info["end"]:
             observation, _, _, _, info = env.step(pilot.act(observation, info))
         ends.append(info["end"])
@@ -31,6 +32,14 @@ def test_the_expert_arrives(scenario: str) -> None:
 def test_obstacles_stop_those_who_do_not_look_and_nobody_arrives_by_waiting() -> None:
     assert "success" not in fly(StraightPilot(), "fly-task-obstacles", range(100, 104))
     assert fly(HoverPilot(), "fly-task-obstacles", range(100, 101)) == ["time_limit"]
+
+
+def test_memory_decides_when_the_drone_was_turned_away() -> None:
+    assert fly(ExpertPilot(), "fly-task-memory", range(40)) == ["success"] * 40
+    ends = fly(ForgetfulPilot(), "fly-task-memory", range(40))
+    assert set(ends) == {"success", "lost"}
+    # A fair coin of 40 throws; the seeds are fixed, so this does not depend on luck.
+    assert 14 <= ends.count("success") <= 26
 
 
 def test_it_knows_the_directions_and_scales_of_the_environment() -> None:
@@ -52,3 +61,21 @@ def test_a_target_out_of_view_is_looked_for_to_the_left() -> None:
         ahead, left, climb, yaw = ExpertPilot().command(info | {"bearing": bearing})
         assert (ahead, left, climb, yaw) == (0.0, 0.0, 0.0, 0.5)
     assert ExpertPilot().command(info | {"bearing": -0.5})[3] == pytest.approx(-0.4)
+
+
+def test_a_target_that_left_the_view_is_looked_for_on_that_side_in_each_row() -> None:
+    info = {"distance": 9.0, "target_z": 1.0, "z": 1.0, "free_ahead": np.full(29, 6.0)}
+
+    def yaws(pilot: Policy, *bearings: float) -> list[float]:
+        rows = range(len(bearings))
+        return pilot.act_rows(rows, [{}] * len(bearings), [info | {"bearing": b} for b in bearings])[:, 3].tolist()
+
+    pilot = ExpertPilot()
+    assert yaws(pilot, 2.0, -2.0, 2.0) == [0.5, 0.5, 0.5]
+    yaws(pilot, -0.7, 0.7, -0.7)
+    assert yaws(pilot, 2.0, -2.0, -2.0) == [-0.5, 0.5, -0.5]
+    pilot.reset((0,))
+    assert yaws(pilot, 2.0, -2.0, -2.0) == [0.5, 0.5, -0.5]
+    forgetful = ForgetfulPilot()
+    yaws(forgetful, -0.7)
+    assert yaws(forgetful, -2.0) == [0.5]
