@@ -70,14 +70,18 @@ class FlightWorld(Part):
     """How many trees stand on 10,000 m^2; bushes and rocks in proportion, as the theme has them."""
     buildings: int = Field(default=0, ge=0, le=24)
     """How many houses stand around the middle."""
-    recolour: float = Field(default=0.0, ge=0.0, le=1.0)
+    recolour: float = Field(default=0.0, ge=0.0, le=2.0)
     """How far the colours of ground, leaves and sky are drawn at random for each world, so that a network does not
-    learn them: 0 not at all, 1 by a factor of up to two in each channel."""
+    learn them: 0 not at all, 1 by a factor of up to two in each channel, up or down, 2 by a factor of up to four."""
+    recolour_from: float = Field(default=0.0, ge=0.0, le=2.0)
+    """How far at the least, in each channel: with as much as training has at the most, colours that it never had."""
 
     @model_validator(mode="after")
-    def _seed_not_negative(self) -> FlightWorld:
+    def _possible(self) -> FlightWorld:
         if isinstance(self.seed, int) and self.seed < 0:
             raise _Misfit(("seed",), f"must be >= 0, got {self.seed}")
+        if self.recolour_from > self.recolour:
+            raise _Misfit(("recolour_from",), f"at most recolour ({self.recolour:g}), got {self.recolour_from:g}")
         return self
 
 

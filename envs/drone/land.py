@@ -53,9 +53,10 @@ class LandSpec:
         radius: metres.
         trees: per hectare.
         buildings: how many.
-        recolour: 0..1, see `scenarios.flight.FlightWorld`.
+        recolour: 0..2, see `scenarios.flight.FlightWorld`.
         line: start and target (x, y) between which the barriers stand; None: there are none.
         barriers: what stands there.
+        recolour_from: 0..recolour.
     """
 
     theme: str
@@ -66,6 +67,7 @@ class LandSpec:
     recolour: float
     line: Line | None
     barriers: Barriers | None
+    recolour_from: float = 0.0
 
 
 def build_land(spec: LandSpec) -> SceneDescription:
@@ -86,7 +88,8 @@ class _Recolour:
 
     def __init__(self, spec: LandSpec) -> None:
         draws = generator(spec.seed, "flight-colours").uniform(-1.0, 1.0, (3, 3))
-        self._ground, self._leaves, self._sky = (tuple(row) for row in np.exp2(spec.recolour * draws).tolist())
+        powers = np.copysign(spec.recolour_from + (spec.recolour - spec.recolour_from) * np.abs(draws), draws)
+        self._ground, self._leaves, self._sky = (tuple(row) for row in np.exp2(powers).tolist())
 
     def of_ground(self, colour: Array) -> Array:
         """Any (..., 3)."""
@@ -210,8 +213,8 @@ def _plants(spec: LandSpec, theme: Theme, taken: list[Instance]) -> list[Instanc
     blocked = obstacles(taken)
     found: list[Instance] = []
     for number, plant in enumerate(theme.plants):
-        if plant.kind in ("grass", "hay_bale"):
-            continue  # the one is a texture from a drone's height, the other was made to be seen from the road only
+        if plant.kind == "grass":
+            continue  # from a drone's height it is part of the ground's texture
         rng = generator(spec.seed, "flight-plants", number)
         dense = factor * plant.per_hectare
         count = int(rng.poisson((dense if plant.kind in TREES else min(dense, _SMALL_MOST)) * hectares))

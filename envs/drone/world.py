@@ -213,6 +213,7 @@ class DroneWorlds(Keeper[LandSpec, DroneWorld]):
             trees=world.trees_per_hectare,
             buildings=world.buildings,
             recolour=world.recolour,
+            recolour_from=world.recolour_from,
             line=draw_line(resolved, resolved.course_seed(episode_seed)) if barred else None,
             barriers=scenario.obstacles if barred else None,
         )

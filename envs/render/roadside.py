@@ -78,7 +78,7 @@ def hay_bale(_: int) -> tuple[Model, Model]:
         ring.append((0.7 * math.sin(angle), 0.7 - 0.7 * math.cos(angle)))
     for k in range(sides):
         (x0, z0), (x1, z1) = ring[k], ring[(k + 1) % sides]
-        b.face(((x0, 0.6, z0), (x0, -0.6, z0), (x1, -0.6, z1), (x1, 0.6, z1)), "hay", tinted=1.0)
+        b.face(((x0, -0.6, z0), (x0, 0.6, z0), (x1, 0.6, z1), (x1, -0.6, z1)), "hay", tinted=1.0)
     uv = [(0.5 + 0.5 * x / 0.7, 0.5 * z / 0.7) for x, z in ring]
     b.face([(x, -0.6, z) for x, z in ring], "hay", (0.86, 0.84, 0.80), uv=uv, tinted=1.0)
     b.face([(x, 0.6, z) for x, z in reversed(ring)], "hay", (0.86, 0.84, 0.80), uv=uv[::-1], tinted=1.0)

@@ -13,7 +13,7 @@ import pytest
 
 import scenarios
 from envs.drone.hulls import Cylinders, solid
-from envs.drone.land import HOUSES, LandSpec, build_land
+from envs.drone.land import HOUSES, TREES, LandSpec, build_land
 from envs.drone.world import WORLDS, DroneWorlds
 from envs.render.cells import place_model
 from envs.render.labels import Label
@@ -115,6 +115,28 @@ def test_colours_differ_between_worlds_only_when_they_shall() -> None:
     drawn = [ground(replace(SPEC, seed=seed, recolour=1.0)) for seed in range(6)]
     assert np.ptp(plain, axis=0).max() < 12.0
     assert np.ptp(drawn, axis=0).max() > 40.0
+
+
+def test_unseen_colours_are_outside_those_of_training() -> None:
+    def looks(name: str, seed: int) -> np.ndarray:
+        """(3, 3) log2 of the mean colours of ground, leaves and sky."""
+        flight = scenarios.load_flight(name)
+        world = worlds.take(flight, seed, flight)
+        leaves = [item.tint for item in world.scene.instances if item.kind in TREES]
+        ground = np.asarray(world.scene.meshes[0].colours).mean(axis=0) / 255.0
+        worlds.give_back(world, flight)
+        return np.asarray(np.log2([ground, np.mean(leaves, axis=0), world.scene.sky.zenith]))
+
+    worlds = DroneWorlds(2)
+    trained = np.array([looks("fly-train-meadow", seed) for seed in range(60)])
+    low, high = trained.min(axis=0), trained.max(axis=0)
+    unseen = np.array([looks("fly-heldout-colours", seed) for seed in range(20)])
+    outside = ((unseen < low) | (unseen > high)).any(axis=2)
+    assert outside[:, 1:].all()
+    # A ground can hardly be brighter than painted: one in eight has all its channels drawn upwards.
+    assert outside[:, 0].mean() > 0.7
+    painted = np.array([looks("fly-heldout-meadow", seed) for seed in range(20)])
+    assert ((painted > low) & (painted < high)).all()
 
 
 def test_barriers_stand_on_the_line_and_nothing_else_does() -> None:

@@ -68,7 +68,8 @@ def test_a_target_that_left_the_view_is_looked_for_on_that_side_in_each_row() ->
 
     def yaws(pilot: Policy, *bearings: float) -> list[float]:
         rows = range(len(bearings))
-        return pilot.act_rows(rows, [{}] * len(bearings), [info | {"bearing": b} for b in bearings])[:, 3].tolist()
+        actions = pilot.act_rows(rows, [{}] * len(bearings), [info | {"bearing": b} for b in bearings])
+        return [float(action[3]) for action in actions]
 
     pilot = ExpertPilot()
     assert yaws(pilot, 2.0, -2.0, 2.0) == [0.5, 0.5, 0.5]

@@ -133,6 +133,16 @@ def test_all_kinds_have_models_that_stand_on_the_ground():
         assert props.prop(kind, 0) is props.prop(kind, props.variants(kind))
 
 
+def test_round_things_show_their_outside():
+    for kind in ("hay_bale", "rock"):
+        for variant in range(props.variants(kind)):
+            model = props.prop(kind, variant).near
+            a, b, c = model.vertices[model.triangles].transpose(1, 0, 2)
+            front = np.cross(b - a, c - a)
+            assert (np.sum(front * ((a + b + c) / 3.0 - model.vertices.mean(axis=0)), axis=1) > 0.0).all(), kind
+            assert (np.sum(front * model.normals[model.triangles[:, 0]], axis=1) > 0.0).all(), kind
+
+
 def test_patches_of_the_atlas_do_not_overlap():
     taken = np.zeros((atlas.SIDE, atlas.SIDE), dtype=int)
     for name, (top, left) in atlas._corners().items():

@@ -50,6 +50,7 @@ MISTAKES = {
     "never seen": (GOOD + "turned_away: {}\ntarget:\n  bearing_deg: [0, 90]\n", 5, "who has not seen the target"),
     "no time": (GOOD + "limits:\n  time_limit_s: 0\n", 4, "limits.time_limit_s: should be greater than 0, got 0"),
     "storm": (GOOD + "weather: HardRainNoon\nwind:\n  full_mps: 6\n", 4, "this drone holds against 8.29"),
+    "colours": (GOOD + "world:\n  recolour: 0.5\n  recolour_from: 0.7\n", 5, "at most recolour (0.5), got 0.7"),
     "seed": (GOOD + "world: {seed: -1}\n", 3, "world.seed: must be >= 0, got -1"),
 }
 
@@ -89,8 +90,8 @@ def test_an_episode_has_one_world_and_one_theme() -> None:
     assert one.world.theme in TRAIN_THEMES
     assert one.for_episode(99) == one
     assert flight.for_episode(3) == one
-    shown = [flight.for_episode(seed).world.theme for seed in range(30)]
-    assert {theme: shown.count(theme) for theme in TRAIN_THEMES} == dict.fromkeys(TRAIN_THEMES, 10)
+    shown: list[str] = [flight.for_episode(seed).world.theme for seed in range(30)]
+    assert [shown.count(theme) for theme in TRAIN_THEMES] == [10] * len(TRAIN_THEMES)
     assert flight.course_seed(3) != flight.course_seed(403)
     blocked = scenarios.load_flight("fly-train-obstacles")
     assert blocked.course_seed(3) == blocked.course_seed(403) != blocked.course_seed(4)
@@ -112,20 +113,44 @@ def test_wind_follows_the_weather() -> None:
     assert FlightScenario.from_dict({"description": "x", "weather": "Default"}).mean_wind == pytest.approx(0.5)
 
 
-def test_the_catalogue_keeps_worlds_apart() -> None:
+def test_the_catalogue_keeps_worlds_and_looks_apart() -> None:
     seen: dict[int, str] = {}
     for name in FLIGHTS:
         flight = scenarios.load_flight(name)
         assert name.startswith(f"{flight.split}-")
-        trained = flight.split in ("fly-train", "fly-validation")
+        trained = flight.split in TRAINED
         for episode in (0, 1, 2):
             theme = flight.for_episode(episode).world.theme
             assert theme in TRAIN_THEMES if trained else theme in (*HELDOUT_THEMES, "meadow")
+        # Training has every colour but for the target's; elsewhere the land is as it is painted, or beyond training.
+        assert (flight.world.recolour, flight.world.recolour_from) in ([(0.8, 0.0)] if trained else PAINTED)
+        if trained:
+            assert (flight.target.kind, flight.target.colour) == ("ball_on_stand", "red")
         family = flight.world.seed
         assert not isinstance(family, int)
         for seed in range(family.first, family.first + family.count):
             assert seen.setdefault(seed, name) == name
     assert {scenarios.load(name).split for name in FLIGHTS} >= {*get_args(FlightSplit)} - {"fly-demo"}
+
+
+TRAINED = ("fly-train", "fly-validation")
+PAINTED = [(0.0, 0.0), (1.6, 1.3)]
+
+
+@pytest.mark.parametrize("task", ["meadow", "search", "obstacles", "moving", "memory"])
+def test_every_task_can_be_learnt_tuned_and_decided_in_worlds_of_its_own(task: str) -> None:
+    train, tune = (scenarios.load_flight(f"{split}-{task}") for split in TRAINED)
+    decide = scenarios.load_flight("fly-heldout-meadow" if task == "meadow" else f"fly-task-{task}")
+
+    def what(flight: FlightScenario) -> dict[str, Any]:
+        return {key: value for key, value in flight.to_dict().items() if key not in ("world", "description", "split")}
+
+    assert what(train) == what(tune)
+    asked, trained = what(decide), what(train)
+    if task == "obstacles":  # decided past one trunk more
+        assert asked["obstacles"].pop("count") > trained["obstacles"].pop("count") > 0
+        assert asked["target"].pop("distance_m")[0] >= trained["target"].pop("distance_m")[0]
+    assert asked == trained
 
 
 def test_who_wants_the_other_kind_is_told_in_one_line() -> None:
