@@ -28,6 +28,8 @@ class PilotParameters:
     """Speed per metre to where it stops, 1/s."""
     stop_at: float = 2.0
     """Metres from the target's middle."""
+    retreat_max: float = 1.0
+    """m/s backwards from a target that comes nearer than that."""
     turning: float = 1.6
     """Yaw rate per radian of bearing, 1/s."""
     climbing: float = 1.2
@@ -48,6 +50,11 @@ class PilotParameters:
     """m/s of velocity action 1, up."""
     yaw_scale: float = 2.0
     """rad/s of yaw action 1."""
+
+    def speed(self, distance: float, bearing: float) -> float:
+        """How fast to fly with the target at this distance (m) and bearing (rad), m/s; negative: away from it."""
+        wanted = min(self.speed_max, max(-self.retreat_max, self.approach * (distance - self.stop_at)))
+        return wanted * max(0.0, math.cos(bearing)) ** 1.5
 
 
 DIRECTIONS: npt.NDArray[np.float64] = np.radians(np.arange(-84.0, 85.0, 6.0))
@@ -94,9 +101,8 @@ class ExpertPilot(Policy):
         climb /= p.climb_scale
         if abs(bearing) > p.view:
             return 0.0, 0.0, climb, side * p.search_rate / p.yaw_scale
-        speed = min(p.speed_max, max(0.0, p.approach * (distance - p.stop_at))) * math.cos(bearing) ** 1.5
-        way = self.way(info["free_ahead"], bearing, distance) if self._avoids else bearing
-        speed /= p.level_scale
+        speed = p.speed(distance, bearing) / p.level_scale
+        way = self.way(info["free_ahead"], bearing, distance) if self._avoids and speed > 0.0 else bearing
         return speed * math.cos(way), speed * math.sin(way), climb, p.turning * bearing / p.yaw_scale
 
     def way(self, free: npt.NDArray[np.float64], bearing: float, distance: float) -> float:

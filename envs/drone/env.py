@@ -31,7 +31,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 import scenarios
-from envs.drone.course import ResetOptions, draw_course
+from envs.drone.course import Course, ResetOptions, draw_course
 from envs.drone.errors import BadCommand, BadMode, NonFiniteCommand, NotReset
 from envs.drone.flight import Flight
 from envs.drone.mission import FAILURES, HEADINGS, REACH, Mission
@@ -134,7 +134,7 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         if self._sees:
             world.open_renderer()  # here, so that `render_seconds` counts drawing alone
         scenario = self.scenario.for_episode(episode_seed)
-        course = draw_course(scenario, world.cylinders, world.spec.line, self.scenario.course_seed(episode_seed))
+        course = self._course(episode_seed, world)
         frames = max(1, round((wanted.duration or scenario.limits.time_limit_s) / CONTROL_PERIOD))
         if self._flight is None:
             self._flight = Flight()
@@ -211,6 +211,16 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
     # What recorders, pictures and tests want to know
 
+    def plan(self, seed: int) -> tuple[Course, DroneWorld]:
+        """Start and target that `reset` draws with this seed, and the world around them; ends the present episode.
+
+        Raises ScenarioError.
+        """
+        self._mission = None
+        self._picture = None
+        world = self._enter(seed)
+        return self._course(seed, world), world
+
     @property
     def mission(self) -> Mission:
         """The present episode. Raises NotReset when there is none."""
@@ -234,6 +244,12 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         """What the present episode's sensors would deliver under another scenario's camera, weather and faults."""
         return Senses(scenario, self.mission.world, self._seed, self.draw, CONTROL_PERIOD)
 
+    def observe_with(self, senses: Senses) -> Observation:
+        """The present moment as other sensors deliver it (`senses_under`), with its ``image`` in every mode."""
+        mission = self.mission
+        image, elapsed = senses.look(mission.moment, mission.flight.pose, mission.flight.velocity)
+        return {**self._measured(mission, senses), "image": image, "elapsed": np.array((elapsed,), dtype=np.float32)}
+
     def draw(self, spec: CameraSpec, eye: Pose, more: frozenset[str]) -> Frame:
         """The clear picture of a camera at ``eye``, with the channels in ``more`` besides rgb."""
         return self.mission.world.frame(spec, eye, more, self.mission.shown)
@@ -243,6 +259,10 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         return self._look(self.mission)[0]
 
     # Parts of reset and step
+
+    def _course(self, seed: int, world: DroneWorld) -> Course:
+        scenario = self.scenario.for_episode(seed)
+        return draw_course(scenario, world.cylinders, world.spec.line, self.scenario.course_seed(seed))
 
     def _look(self, mission: Mission) -> tuple[npt.NDArray[np.uint8], float]:
         senses = self.senses
@@ -263,29 +283,34 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         values = np.asarray(action, dtype=np.float64)
         if values.shape != (4,):
             raise BadCommand(f"an action has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
-        numbers: list[float] = values.tolist()
-        if not all(math.isfinite(number) for number in numbers):
+        ahead, left, climb, yaw = values.tolist()
+        if not math.isfinite(ahead + left + climb + yaw):
             raise NonFiniteCommand(
-                f"action {tuple(numbers)} at {self.mission.frame * CONTROL_PERIOD:.2f} s is not finite: "
+                f"action {(ahead, left, climb, yaw)} at {self.mission.frame * CONTROL_PERIOD:.2f} s is not finite: "
                 "the policy that gave it is broken, check its training"
             )
-        if max(map(abs, numbers)) > 1.0:
+        checked = (_within(ahead, 1.0), _within(left, 1.0), _within(climb, 1.0), _within(yaw, 1.0))
+        if checked != (ahead, left, climb, yaw):
             self._clipped += 1
-        return tuple(max(-1.0, min(1.0, number)) for number in numbers)
+        return checked
 
     def _info(self, mission: Mission) -> dict[str, Any]:
         info = mission.truth()
         info["clipped_actions"] = self._clipped
         return info
 
-    def _observe(self, mission: Mission) -> Observation:
+    def _measured(self, mission: Mission, senses: Senses) -> Observation:
+        """Velocity and yaw rate as these sensors measure them."""
         flight = mission.flight
-        velocity = self.senses.velocity(mission.moment, flight.body_velocity)
-        observation: Observation = {
-            "velocity": np.clip(velocity, -_FAST, _FAST).astype(np.float32),
-            "yaw_rate": np.array((max(-_FAST, min(_FAST, flight.yaw_rate)),), dtype=np.float32),
-            "elapsed": np.array((CONTROL_PERIOD,), dtype=np.float32),
+        velocity = senses.velocity(mission.moment, flight.body_velocity).tolist()
+        return {
+            "velocity": np.array([_within(part, _FAST) for part in velocity], dtype=np.float32),
+            "yaw_rate": np.array((_within(flight.yaw_rate, _FAST),), dtype=np.float32),
         }
+
+    def _observe(self, mission: Mission) -> Observation:
+        observation = self._measured(mission, self.senses)
+        observation["elapsed"] = np.array((CONTROL_PERIOD,), dtype=np.float32)
         if self._sees:
             observation["image"], elapsed = self._look(mission)
             observation["elapsed"][0] = elapsed
@@ -296,6 +321,10 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
 _FAST = 100.0
 """m/s, and rad/s: bounds of what is measured."""
+
+
+def _within(value: float, most: float) -> float:
+    return most if value > most else -most if value < -most else value
 
 
 def _beyond(mission: Mission) -> float:
@@ -309,17 +338,26 @@ def _state(mission: Mission) -> npt.NDArray[np.float32]:
     cosine, sine = math.cos(flight.heading), math.sin(flight.heading)
     dx, dy, dz = x - body.x, y - body.y, z - body.z
     size = max(distance, 1e-6)
-    state = np.empty(len(STATE), dtype=np.float32)
-    state[:3] = (cosine * dx + sine * dy) / size, (cosine * dy - sine * dx) / size, dz / size
-    state[3:5] = distance / 30.0, min(distance, 5.0) / 5.0
-    state[5:8] = flight.heading_velocity / FASTEST
-    state[8:11] = (
-        flight.yaw_rate / 2.0,
-        body.z / 5.0,
-        mission.held / max(CONTROL_PERIOD, mission.scenario.success.hold_s),
+    hold = max(CONTROL_PERIOD, mission.scenario.success.hold_s)
+    state = np.array(
+        (
+            (cosine * dx + sine * dy) / size,
+            (cosine * dy - sine * dx) / size,
+            dz / size,
+            distance / 30.0,
+            min(distance, 5.0) / 5.0,
+            (cosine * body.vx + sine * body.vy) / FASTEST,
+            (cosine * body.vy - sine * body.vx) / FASTEST,
+            body.vz / FASTEST,
+            flight.yaw_rate / 2.0,
+            body.z / 5.0,
+            mission.held / hold,
+            *(mission.free_ahead[_ROWS] / REACH).tolist(),
+        ),
+        dtype=np.float32,
     )
-    state[11:] = mission.free_ahead[_ROWS] / REACH
-    return np.clip(state, -_STATE_LIMIT, _STATE_LIMIT, out=state)
+    np.minimum(state, _STATE_LIMIT, out=state)
+    return np.maximum(state, -_STATE_LIMIT, out=state)
 
 
 def _observation_space(scenario: FlightScenario, sees: bool) -> spaces.Dict:

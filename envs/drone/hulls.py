@@ -6,6 +6,7 @@ these cylinders: they contain the triangles, so what is free of them is free, an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -40,30 +41,6 @@ class Cylinders(NamedTuple):
         tall = np.maximum(np.maximum(self.low - z, z - self.high), 0.0)
         return float(np.sqrt((flat * flat + tall * tall).min()))
 
-    def free(self, x: float, y: float, z: float, directions: Array, reach: float, margin: float, tall: float) -> Array:
-        """How far one can fly level in each of the directions (K,) (rad, world), at most ``reach`` metres: (K,).
-
-        Args:
-            x, y, z: from where, metres.
-            directions: rad.
-            reach: the most that counts, m.
-            margin: by how much the cylinders are grown, m.
-            tall: only those that are not farther above or below count, m.
-        """
-        dx, dy = self.x - x, self.y - y
-        radius = self.radius + margin
-        near = (self.low < z + tall) & (self.high > z - tall) & (dx * dx + dy * dy < (reach + radius) ** 2)
-        free = np.full(len(directions), reach)
-        if not near.any():
-            return free
-        dx, dy, radius = dx[near], dy[near], radius[near]
-        cosine, sine = np.cos(directions)[:, None], np.sin(directions)[:, None]
-        along, aside = cosine * dx + sine * dy, cosine * dy - sine * dx
-        half = radius * radius - aside * aside
-        hits = (half > 0.0) & (along > 0.0)
-        enters = np.where(hits, along - np.sqrt(np.maximum(half, 0.0)), reach)
-        return np.asarray(np.clip(enters.min(axis=1), 0.0, reach))
-
     def blocks(self, start: Array, end: Array, margin: float) -> bool:
         """Whether any of them, grown by ``margin`` metres, comes between two points (3,)."""
         way = end[:2] - start[:2]
@@ -72,6 +49,70 @@ class Cylinders(NamedTuple):
         apart = np.hypot(start[0] + share * way[0] - self.x, start[1] + share * way[1] - self.y)
         low, high = min(start[2], end[2]) - margin, max(start[2], end[2]) + margin
         return bool(((apart < self.radius + margin) & (self.low < high) & (self.high > low)).any())
+
+
+class Surroundings:
+    """The cylinders around a drone: how near they are, and how far the way is free; both in one go.
+
+    Most calls look at a few dozen cylinders only: those that were near when the drone was last somewhere else. This
+    changes no result.
+
+    Args:
+        cylinders: all of them.
+        directions: (K,) rad from the nose, + left: of the ways.
+        reach: the most that a way is said to be free, m.
+        margin: by how much the cylinders are grown for the ways, m.
+        tall: only those that are not farther above or below are in the way, m.
+    """
+
+    def __init__(self, cylinders: Cylinders, directions: Array, reach: float, margin: float, tall: float) -> None:
+        self._all, self._reach, self._margin, self._tall = cylinders, reach, margin, tall
+        # Of a point p ahead + i left, p x fan is the same along and aside of each direction.
+        self._fan = np.exp(-1j * np.asarray(directions))[:, None]
+        self._sure = reach + margin + 2.0
+        self._anchor: complex | None = None
+
+    def measure(self, x: float, y: float, z: float, heading: float) -> tuple[float, Array]:
+        """Metres from a point to the nearest cylinder or the ground, 0 inside; and how far each way is free, (K,).
+
+        Args:
+            x, y, z: where, metres.
+            heading: of the nose, rad.
+        """
+        here = complex(x, y)
+        if self._anchor is None or abs(here - self._anchor) > _SLACK:
+            self._gather(here)
+        apart = self._middles - here
+        flat = np.abs(apart) - self._radius
+        tall = np.maximum(self._low - z, z - self._high)
+        nearest = z
+        if len(flat):
+            nearest = float(np.hypot(np.maximum(flat, 0.0), np.maximum(tall, 0.0)).min())
+        if nearest > self._sure and z > self._sure:
+            nearest = self._all.clearance(x, y, z)
+        clearance = max(0.0, min(nearest, z))
+        close = np.flatnonzero((flat < self._reach + self._margin) & (tall < self._tall))
+        if not len(close):
+            return clearance, np.full(len(self._fan), self._reach)
+        seen = self._fan * (apart[close] * complex(math.cos(heading), -math.sin(heading)))
+        along, aside = seen.real, seen.imag
+        half = self._grown[close] - aside * aside
+        hits = (half > 0.0) & (along > 0.0)
+        enters = np.where(hits, along - np.sqrt(np.maximum(half, 0.0)), self._reach)
+        return clearance, np.maximum(enters.min(axis=1, initial=self._reach), 0.0)
+
+    def _gather(self, here: complex) -> None:
+        cylinders = self._all
+        flat = np.hypot(cylinders.x - here.real, cylinders.y - here.imag) - cylinders.radius
+        near = flat < self._sure + _SLACK
+        self._anchor = here
+        self._middles = cylinders.x[near] + 1j * cylinders.y[near]
+        self._radius, self._low, self._high = cylinders.radius[near], cylinders.low[near], cylinders.high[near]
+        self._grown = (self._radius + self._margin) ** 2
+
+
+_SLACK = 3.0
+# Metres that a drone flies before its cylinders are gathered anew.
 
 
 def solid(kind: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pybullet
 
+from envs.drone.hulls import Surroundings
 from envs.drone.land import EDGE
 from envs.drone.parameters import CONTROL_PERIOD
 from envs.drone.target import target_mesh
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from scenarios.flight import FlightScenario
 
 Array = npt.NDArray[np.float64]
+Place = tuple[float, float, float]
 
 HEADINGS: Array = np.radians(np.arange(-84.0, 85.0, 6.0))
 """Directions of ``free_ahead``, rad from the nose, + left."""
@@ -55,6 +57,12 @@ class Mission:
 
     Attributes:
         frame: control periods since the start.
+        target: the target's middle now, m.
+        distance: from the drone to it, m.
+        bearing: of it, rad in [-pi, pi] from the nose, + left.
+        moment: now, for schedules and keyframes; the route is the way to the target that is done.
+        clearance: from the drone to the nearest obstacle or the ground, m, at least.
+        free_ahead: (29,) how far the way is free in `HEADINGS`, at most `REACH` m.
         end: why the episode is over; "" while it is not.
         held: seconds that the drone has been at the target by now.
 
@@ -71,16 +79,23 @@ class Mission:
         self.held = 0.0
         self.hit = ""
         self._frames = frames
-        view = math.radians(scenario.camera.fov_deg) / 2.0
+        camera, spec = scenario.camera, scenario.target
+        self._half = math.tan(math.radians(camera.fov_deg) / 2.0)
+        self._half_up = self._half * camera.height / camera.width
+        self._pitch = math.cos(math.radians(camera.pitch_deg)), math.sin(math.radians(camera.pitch_deg))
+        view = math.radians(camera.fov_deg) / 2.0
         self._turning = None if scenario.turned_away is None else Turning(scenario.turned_away, view, seed)
+        self._surroundings = Surroundings(world.cylinders, HEADINGS, REACH, MARGIN, _TALL)
+        # A chair keeps its back to where the flight began, so that every flight sees its seat.
+        self._target_yaw = math.atan2(course.y - course.target_y, course.x - course.target_x)
         flight.clear()
         self._bodies = world.furnish(flight.client)
-        spec = scenario.target
         self._mesh = target_mesh(spec.kind, spec.colour, spec.size_m, course.target_z)
         soup = Soup(self._mesh.vertices.tolist(), self._mesh.triangles.ravel().tolist())
+        self.target = self._target_now()
         self._target_body = add_triangles(flight.client, soup, self.target)
         self._bodies[self._target_body] = "target"
-        self._turn_target()
+        self._put_target()
         cosine, sine = math.cos(course.heading), math.sin(course.heading)
         flight.reset(
             Pose.from_angles(course.x, course.y, course.z, course.heading),
@@ -88,23 +103,14 @@ class Mission:
             seed=derive_seed(seed, "gusts"),
             wind=wind_of(scenario, world.spec.seed),
         )
-        self._begin = self.distance
+        self._begin = math.dist((course.x, course.y, course.z), self.target)
+        self._locate()
         self._measure()
 
     @property
     def over(self) -> bool:
         """Whether the episode has ended."""
         return self.end != ""
-
-    @property
-    def target(self) -> tuple[float, float, float]:
-        """The target's middle now, m."""
-        course, moves = self.course, self.scenario.target.moves
-        if moves is None:
-            return course.target_x, course.target_y, course.target_z
-        angle = course.phase + moves.speed / moves.radius_m * self.frame * CONTROL_PERIOD
-        dx, dy = math.cos(angle) - math.cos(course.phase), math.sin(angle) - math.sin(course.phase)
-        return course.target_x + moves.radius_m * dx, course.target_y + moves.radius_m * dy, course.target_z
 
     @property
     def target_velocity(self) -> tuple[float, float]:
@@ -127,42 +133,25 @@ class Mission:
         return self._turning is not None and self._turning.command(self.frame) is not None
 
     @property
-    def bearing(self) -> float:
-        """Of the target's middle, rad in [-pi, pi] from the nose, + left."""
-        body, (x, y, _) = self.flight.body, self.target
-        return math.remainder(math.atan2(y - body.y, x - body.x) - self.flight.heading, math.tau)
-
-    @property
-    def distance(self) -> float:
-        """From the drone to the target's middle, m."""
-        body, (x, y, z) = self.flight.body, self.target
-        return math.dist((body.x, body.y, body.z), (x, y, z))
-
-    @property
     def shown(self) -> Shown:
         """The target as it is to be drawn."""
         return Shown(self._mesh, Pose.from_angles(*self.target, self._target_yaw), not self.hidden)
-
-    @property
-    def moment(self) -> Moment:
-        """For schedules and keyframes; the route is the way to the target that is done."""
-        done = max(0.0, self._begin - self.distance)
-        whole = max(self._begin - self.scenario.success.radius_m, 1e-6)
-        return Moment(self.frame, self.frame * CONTROL_PERIOD, done, min(1.0, done / whole))
 
     def advance(self, action: tuple[float, ...]) -> float:
         """Fly one control period with an action (4,) in [-1, 1]; gives the gain in closeness, m."""
         before = self.distance
         forced = None if self._turning is None else self._turning.command(self.frame)
         self.frame += 1
-        self._turn_target()
+        if self.scenario.target.moves is not None:
+            self.target = self._target_now()
+            self._put_target()
         self.flight.advance(action if forced is None else forced)
-        touched = self.flight.contacts
-        if touched:
-            self.hit = self._bodies[min(touched)]
-        success = self.scenario.success
-        velocity, (vx, vy) = self.flight.velocity, self.target_velocity
-        slow = math.hypot(velocity[0] - vx, velocity[1] - vy, velocity[2]) < success.speed
+        body = self.flight.body
+        if body.contacts:
+            self.hit = self._bodies[min(body.contacts)]
+        self._locate()
+        success, (vx, vy) = self.scenario.success, self.target_velocity
+        slow = math.hypot(body.vx - vx, body.vy - vy, body.vz) < success.speed
         self.held = self.held + CONTROL_PERIOD if slow and self.distance < success.radius_m else 0.0
         self.end = self._why_over()
         self._measure()
@@ -172,15 +161,21 @@ class Mission:
         """Whether the target's middle is in the camera's picture, with nothing in front of it and not hidden."""
         if self.hidden:
             return False
-        camera = self.scenario.camera
-        eye = self.flight.pose.compose(
-            Pose.from_angles(camera.x_m, 0.0, camera.z_m, pitch=math.radians(camera.pitch_deg))
+        body, camera, target = self.flight.body, self.scenario.camera, self.target
+        out, over = camera.x_m, camera.z_m
+        eye = (
+            body.x + body.xx * out + body.xz * over,
+            body.y + body.yx * out + body.yz * over,
+            body.z + body.zx * out + body.zz * over,
         )
-        ahead, left, up = eye.to_body(self.target).tolist()
-        half = math.tan(math.radians(camera.fov_deg) / 2.0)
-        if ahead <= 0.0 or abs(left) > half * ahead or abs(up) > half * camera.height / camera.width * ahead:
+        dx, dy, dz = target[0] - eye[0], target[1] - eye[1], target[2] - eye[2]
+        nose, roof = body.xx * dx + body.yx * dy + body.zx * dz, body.xz * dx + body.yz * dy + body.zz * dz
+        cosine, sine = self._pitch
+        ahead, up = cosine * nose + sine * roof, cosine * roof - sine * nose
+        left = body.xy * dx + body.yy * dy + body.zy * dz
+        if ahead <= 0.0 or abs(left) > self._half * ahead or abs(up) > self._half_up * ahead:
             return False
-        hit = pybullet.rayTest(eye.position.tolist(), self.target, physicsClientId=self.flight.client)[0][0]
+        hit = pybullet.rayTest(eye, target, physicsClientId=self.flight.client)[0][0]
         return int(hit) in (-1, self._target_body)
 
     def truth(self) -> dict[str, Any]:
@@ -189,9 +184,9 @@ class Mission:
         x, y, z = self.target
         flat = math.hypot(x - body.x, y - body.y)
         ahead, left, climb = flight.heading_velocity.tolist()
-        done = self.moment
+        seconds, route_m, route_share = self.moment[1:]
         return {
-            "time": self.frame * CONTROL_PERIOD,
+            "time": seconds,
             "frame": self.frame,
             "x": body.x,
             "y": body.y,
@@ -214,8 +209,8 @@ class Mission:
             "elevation": math.atan2(z - body.z, flat),
             "visible": self.visible(),
             "clearance": self.clearance,
-            "route_position": done.route_m,
-            "route_completion": done.route_share,
+            "route_position": route_m,
+            "route_completion": route_share,
             "held": self.held,
             "overridden": self.overridden,
             "collision": self.hit != "",
@@ -225,19 +220,31 @@ class Mission:
             "free_ahead": self.free_ahead,
         }
 
-    def _measure(self) -> None:
-        body, cylinders = self.flight.body, self.world.cylinders
-        self.clearance = max(0.0, min(cylinders.clearance(body.x, body.y, body.z), body.z) - _RADIUS)
-        headings = self.flight.heading + HEADINGS
-        self.free_ahead = cylinders.free(body.x, body.y, body.z, headings, REACH, MARGIN, _TALL)
+    def _target_now(self) -> Place:
+        course, moves = self.course, self.scenario.target.moves
+        if moves is None:
+            return course.target_x, course.target_y, course.target_z
+        angle = course.phase + moves.speed / moves.radius_m * self.frame * CONTROL_PERIOD
+        dx, dy = math.cos(angle) - math.cos(course.phase), math.sin(angle) - math.sin(course.phase)
+        return course.target_x + moves.radius_m * dx, course.target_y + moves.radius_m * dy, course.target_z
 
-    def _turn_target(self) -> None:
-        # A chair keeps its back to where the flight began, so that every flight sees its seat.
-        course = self.course
-        self._target_yaw = math.atan2(course.y - course.target_y, course.x - course.target_x)
+    def _put_target(self) -> None:
         turn = (0.0, 0.0, math.sin(0.5 * self._target_yaw), math.cos(0.5 * self._target_yaw))
-        if self.frame == 0 or self.scenario.target.moves is not None:
-            pybullet.resetBasePositionAndOrientation(self._target_body, self.target, turn, self.flight.client)
+        pybullet.resetBasePositionAndOrientation(self._target_body, self.target, turn, self.flight.client)
+
+    def _locate(self) -> None:
+        """What is needed to judge; everything that is looked at more than once is computed here, once a frame."""
+        body, (x, y, z) = self.flight.body, self.target
+        self.distance = math.dist((body.x, body.y, body.z), (x, y, z))
+        self.bearing = math.remainder(math.atan2(y - body.y, x - body.x) - self.flight.heading, math.tau)
+        done = max(0.0, self._begin - self.distance)
+        whole = max(self._begin - self.scenario.success.radius_m, 1e-6)
+        self.moment = Moment(self.frame, self.frame * CONTROL_PERIOD, done, min(1.0, done / whole))
+
+    def _measure(self) -> None:
+        body = self.flight.body
+        near, self.free_ahead = self._surroundings.measure(body.x, body.y, body.z, self.flight.heading)
+        self.clearance = max(0.0, near - _RADIUS)
 
     def _why_over(self) -> str:
         body = self.flight.body

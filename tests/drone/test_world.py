@@ -12,7 +12,7 @@ import pybullet
 import pytest
 
 import scenarios
-from envs.drone.hulls import Cylinders, solid
+from envs.drone.hulls import Cylinders, Surroundings, solid
 from envs.drone.land import HOUSES, TREES, LandSpec, build_land
 from envs.drone.world import WORLDS, DroneWorlds
 from envs.render.cells import place_model
@@ -96,15 +96,49 @@ def test_cylinders_contain_the_triangles() -> None:
 def test_free_ways_are_those_of_geometry() -> None:
     one = Cylinders(*np.array([[5.0], [0.0], [0.5], [0.0], [3.0]]))
     angles = np.array((0.0, math.radians(5.0), math.radians(30.0), math.pi))
-    free = one.free(0.0, 0.0, 1.0, angles, 6.0, 0.5, 0.4)
+    around = Surroundings(one, angles, 6.0, 0.5, 0.4)
     beside = 5.0 * math.cos(angles[1]) - math.sqrt(1.0 - (5.0 * math.sin(angles[1])) ** 2)
-    assert free.tolist() == pytest.approx([4.0, beside, 6.0, 6.0])
-    assert one.free(0.0, 0.0, 4.0, angles, 6.0, 0.5, 0.4).tolist() == [6.0] * 4  # over it
+    assert around.measure(0.0, 0.0, 1.0, 0.0)[1].tolist() == pytest.approx([4.0, beside, 6.0, 6.0])
+    assert around.measure(0.0, 0.0, 1.0, -angles[1])[1].tolist() == pytest.approx([beside, 4.0, 6.0, 6.0])
+    assert around.measure(0.0, 0.0, 4.0, 0.0)[1].tolist() == [6.0] * 4  # over it
     assert one.clearance(0.0, 0.0, 1.0) == pytest.approx(4.5)
     assert one.clearance(5.0, 0.0, 5.0) == pytest.approx(2.0)
+    assert around.measure(0.0, 0.0, 1.0, 0.0)[0] == pytest.approx(1.0)  # the ground
+    assert around.measure(4.0, 0.0, 1.0, 0.0)[0] == pytest.approx(0.5)
+    assert around.measure(5.0, 0.0, 1.0, 0.0)[0] == 0.0
     assert one.blocks(np.array((0.0, 0.1, 1.0)), np.array((9.0, 0.1, 1.0)), 0.1)
     assert not one.blocks(np.array((0.0, 2.0, 1.0)), np.array((9.0, 2.0, 1.0)), 0.1)
     assert Cylinders(*np.zeros((5, 0))).clearance(0.0, 0.0, 0.0) == math.inf
+
+
+def test_what_is_far_is_left_out_of_the_sums_without_changing_them() -> None:
+    rng = np.random.default_rng(5)
+    count = 300
+    low = rng.uniform(0.0, 3.0, count)
+    x, y = rng.uniform(-40.0, 40.0, (2, count))
+    trees = Cylinders(x, y, rng.uniform(0.1, 2.0, count), low, low + rng.uniform(0.5, 9.0, count))
+    angles = np.radians((-60.0, 0.0, 25.0))
+    along = Surroundings(trees, angles, 6.0, 0.35, 0.4)
+    found: list[float] = []
+    for step in range(400):
+        place = 0.2 * step - 40.0, 8.0 * math.sin(0.05 * step), 1.0 + 14.0 * (step % 50 > 40)
+        clearance, free = along.measure(*place, 0.1 * step)
+        assert clearance == pytest.approx(min(place[2], trees.clearance(*place)), abs=1e-9)
+        everything = Surroundings(trees, angles, 6.0, 0.35, 0.4).measure(*place, 0.1 * step)[1]
+        np.testing.assert_allclose(free, everything, atol=1e-9)
+        for angle, way in zip(angles, free.tolist(), strict=True):
+            # By small steps along the way: nothing within the margin before its end, something just beyond.
+            turn = angle + 0.1 * step
+            ahead = np.arange(0.0, 6.0, 0.02)[:, None]
+            far = np.hypot(place[0] + ahead * math.cos(turn) - x, place[1] + ahead * math.sin(turn) - y)
+            inside = (far < trees.radius + 0.35) & (trees.low < place[2] + 0.4) & (trees.high > place[2] - 0.4)
+            first = np.flatnonzero(inside.any(axis=1))
+            if not inside[0].any():  # who is within the margin already may leave it
+                found.append((0.02 * first[0] if len(first) else 6.0) - way)
+    assert min(found) > -1e-9
+    assert len(found) > 500
+    # Chords shorter than a step are stepped over.
+    assert np.mean(np.array(found) < 0.021) > 0.99
 
 
 def test_colours_differ_between_worlds_only_when_they_shall() -> None:
