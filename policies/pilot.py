@@ -54,7 +54,7 @@ class PilotParameters:
     def speed(self, distance: float, bearing: float) -> float:
         """How fast to fly with the target at this distance (m) and bearing (rad), m/s; negative: away from it."""
         wanted = min(self.speed_max, max(-self.retreat_max, self.approach * (distance - self.stop_at)))
-        return wanted * max(0.0, math.cos(bearing)) ** 1.5
+        return float(wanted * max(0.0, math.cos(bearing)) ** 1.5)
 
 
 DIRECTIONS: npt.NDArray[np.float64] = np.radians(np.arange(-84.0, 85.0, 6.0))
