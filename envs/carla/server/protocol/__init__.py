@@ -1,0 +1,1 @@
+"""CARLA's records: what they are on the wire."""

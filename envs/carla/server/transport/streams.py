@@ -1,0 +1,157 @@
+"""Streams: one per sensor and one of the world's snapshots; a client opens a connection for each that it listens to.
+
+It sends the stream's id, 4 bytes, and from then on only reads messages: u32 size, payload. A reader that is too slow
+loses messages, never the world its pace and the server its memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections.abc import Callable
+
+from envs.carla.server import limits
+
+log = logging.getLogger(__name__)
+
+_SIZE = struct.Struct("<I")
+_TOKEN = struct.Struct("<IHBB16s")
+_TCP = 1
+
+
+class Streams:
+    """All streams of a server and who listens to them.
+
+    Args:
+        joined: called with a stream's id when somebody begins to listen; False when there is no such stream.
+    """
+
+    def __init__(self, joined: Callable[[int], bool]) -> None:
+        self.joined = joined
+        self.port = 0
+        self.connections: set[Listener] = set()
+        self._listeners: dict[int, set[Listener]] = {}
+
+    def accept(self) -> Listener:
+        """The protocol of a new connection, for ``loop.create_server``."""
+        return Listener(self)
+
+    def token(self, stream: int) -> bytes:
+        """What tells a client where to connect, 24 bytes; without an address it takes the host that it already has."""
+        return _TOKEN.pack(stream, self.port, _TCP, 0, bytes(16))
+
+    def heard(self, stream: int) -> bool:
+        """Whether anybody listens to it."""
+        return bool(self._listeners.get(stream))
+
+    def send(self, stream: int, *parts: bytes | memoryview) -> None:
+        """A message to all who listen to a stream, in pieces that are joined."""
+        listeners = self._listeners.get(stream)
+        if listeners:
+            message = b"".join((_SIZE.pack(sum(map(len, parts))), *parts))
+            for listener in tuple(listeners):
+                listener.send(message)
+
+    def lagging(self) -> bool:
+        """Whether somebody who is still waited for has a full backlog."""
+        return any(listener.full and not listener.slow for listener in self.connections)
+
+    def give_up_on_lagging(self) -> None:
+        """Wait for those no more, until they have caught up."""
+        for listener in self.connections:
+            if listener.full and not listener.slow:
+                listener.slow = True
+                log.warning("%s reads stream %d too slowly: it will miss messages", listener.peer, listener.stream)
+
+    def end(self, stream: int) -> None:
+        """Close a stream: its sensor is gone."""
+        for listener in tuple(self._listeners.get(stream, ())):
+            listener.end()
+
+    def close(self) -> None:
+        """End every connection."""
+        for listener in tuple(self.connections):
+            listener.end()
+
+    def join(self, stream: int, listener: Listener) -> bool:
+        """Somebody wants to listen."""
+        self._listeners.setdefault(stream, set()).add(listener)
+        if self.joined(stream):
+            return True
+        self.leave(stream, listener)
+        return False
+
+    def leave(self, stream: int, listener: Listener) -> None:
+        """Somebody has gone."""
+        known = self._listeners.get(stream)
+        if known is not None:
+            known.discard(listener)
+            if not known:
+                del self._listeners[stream]
+
+
+class Listener(asyncio.Protocol):
+    """One client that listens to one stream."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._transport: asyncio.Transport | None = None
+        self._head = b""
+        self.stream = 0
+        self.peer = "?"
+        self.slow = False
+        """Whether synchronous ticks wait for it no more."""
+        self._longest = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        assert isinstance(transport, asyncio.Transport)
+        address = transport.get_extra_info("peername") or ("?", 0)
+        self.peer = f"{address[0]}:{address[1]}"
+        if len(self._streams.connections) >= limits.STREAM_CONNECTIONS:
+            log.warning("listener %s turned away: %d are connected already", self.peer, limits.STREAM_CONNECTIONS)
+            transport.abort()
+            return
+        self._transport = transport
+        self._streams.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The client listens no more."""
+        self._streams.connections.discard(self)
+        self._streams.leave(self.stream, self)
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """The stream's id, once; whatever follows is ignored."""
+        if self.stream or self._transport is None:
+            return
+        self._head += data[: 4 - len(self._head)]
+        if len(self._head) == 4:
+            (self.stream,) = _SIZE.unpack(self._head)
+            if not self.stream or not self._streams.join(self.stream, self):
+                log.debug("listener %s asked for stream %d, which is not there", self.peer, self.stream)
+                self.end()
+
+    def send(self, message: bytes) -> None:
+        """A message, dropped when too much waits already."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._longest = max(self._longest, len(message))
+        if self.full:
+            return
+        self.slow = False
+        transport.write(message)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further message finds room; two always do."""
+        if self._transport is None:
+            return False
+        return self._transport.get_write_buffer_size() > max(limits.STREAM_BACKLOG, self._longest)
+
+    def end(self) -> None:
+        """Close it at once."""
+        if self._transport is not None:
+            self._transport.abort()

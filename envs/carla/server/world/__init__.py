@@ -1,0 +1,1 @@
+"""The simulated world behind the server: maps, actors, time. No sockets, no bytes."""

@@ -1,0 +1,179 @@
+"""The road under any point of the map, found in a few microseconds: height, slope, limits, and whether it is a road.
+
+Roads are cut into stations a metre apart; between two, the surface is a plane. Where roads cross, the one counts that
+is nearest in height.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.driving.shapes import section_shape
+from envs.road import RoadNetwork
+
+_STEP = 1.0
+_CELL = 4.0
+_BESIDE = 1.0
+"""Metres beside the pavement that still belong to a road."""
+_REACH = 12
+"""Cells around a point off the road in which the nearest road is looked for."""
+
+
+@dataclass(slots=True)
+class Station:
+    """A cross-section of a road: its reference point and direction, and how far its lanes reach to either side."""
+
+    x: float
+    y: float
+    z: float
+    cosine: float
+    sine: float
+    slope: float
+    """Rise per metre along the road..."""
+    bank: float
+    """...and per metre to the left."""
+    left: float
+    right: float
+    """Where the pavement ends, metres left of the reference line."""
+    drive_left: float
+    drive_right: float
+    """Where the driving lanes end."""
+    half: float
+    """Metres along the road for which it speaks, before and behind."""
+    road: str
+    s: float
+    limit: float
+    """Speed limit, km/h."""
+
+
+@dataclass(slots=True)
+class Footing:
+    """What is under a point."""
+
+    station: Station
+    z: float
+    """Height of the ground, m."""
+    aside: float
+    """Metres left of the road's reference line."""
+
+    @property
+    def on_road(self) -> bool:
+        """Whether the point lies on pavement."""
+        return self.station.right - _BESIDE <= self.aside <= self.station.left + _BESIDE
+
+    def room(self) -> float:
+        """Metres to the edge of the driving lanes, negative outside."""
+        return min(self.station.drive_left - self.aside, self.aside - self.station.drive_right)
+
+    def tilt(self, heading: float) -> tuple[float, float]:
+        """(pitch, roll) in radians of a car that stands here and points to ``heading``."""
+        station = self.station
+        cosine, sine = math.cos(heading), math.sin(heading)
+        along = cosine * station.cosine + sine * station.sine
+        across = sine * station.cosine - cosine * station.sine
+        pitch = math.atan(station.slope * along + station.bank * across)
+        roll = math.atan((station.bank * along - station.slope * across) * math.cos(pitch))
+        return pitch, roll
+
+
+class Ground:
+    """The road surface of a map.
+
+    Args:
+        network: the map.
+        limits: speed limits: road id to rows (s, km/h), see `signals.speed_limits`.
+    """
+
+    def __init__(self, network: RoadNetwork, limits: dict[str, list[tuple[float, float]]]) -> None:
+        self.stations: list[Station] = []
+        self._cells: defaultdict[tuple[int, int], list[Station]] = defaultdict(list)
+        for road in network.roads.values():
+            rows = limits.get(road.id, [])
+            for index, section in enumerate(road.lane_sections):
+                length = section.end - section.start
+                if length < 1e-3 or not any(section.ids):
+                    continue
+                self._add(section_shape(road, index, _spread(section.start, section.end)), rows)
+
+    def _add(self, shape: object, rows: list[tuple[float, float]]) -> None:
+        from envs.driving.shapes import SectionShape
+
+        assert isinstance(shape, SectionShape)
+        frame = shape.frame
+        paved, driving = shape.span("paved"), shape.span("driving")
+        paved = paved or (0, len(shape.lanes))
+        slope = np.gradient(frame.z, frame.s)
+        driving_edges = (shape.t[driving[0]], shape.t[driving[1]]) if driving else (frame.s * 0.0 - 1e9,) * 2
+        half = 0.5 * float(frame.s[1] - frame.s[0]) + 0.05
+        columns = zip(
+            *(
+                values.tolist()
+                for values in (
+                    frame.s, frame.x, frame.y, frame.z, frame.left_x, frame.left_y, slope,
+                    frame.sin_roll / frame.cos_roll, shape.t[paved[0]], shape.t[paved[1]], *driving_edges,
+                )
+            ),
+            strict=True,
+        )  # fmt: skip
+        for s, x, y, z, left_x, left_y, rise, bank, left, right, drive_left, drive_right in columns:
+            limit = next((value for begin, value in reversed(rows) if begin <= s + 1e-6), 50.0)
+            station = Station(
+                x, y, z, left_y, -left_x, rise, bank, left, right, drive_left, drive_right, half, shape.road, s, limit
+            )
+            self.stations.append(station)
+            cells = set()
+            count = max(1, math.ceil((left - right) / (0.5 * _CELL)))
+            for number in range(count + 1):
+                t = right + (left - right) * number / count
+                cells.add((math.floor((x + t * left_x) / _CELL), math.floor((y + t * left_y) / _CELL)))
+            for cell in cells:
+                self._cells[cell].append(station)
+
+    def under(self, x: float, y: float, z: float) -> Footing:
+        """The ground at (x, y) next to the height ``z``; off the roads the nearest road's plane goes on."""
+        i, j = math.floor(x / _CELL), math.floor(y / _CELL)
+        best: Footing | None = None
+        cost = math.inf
+        for di in (-1, 0, 1):
+            for dj in (-1, 0, 1):
+                for station in self._cells.get((i + di, j + dj), ()):
+                    dx, dy = x - station.x, y - station.y
+                    along = dx * station.cosine + dy * station.sine
+                    if abs(along) > 2.0 * station.half:
+                        continue
+                    aside = dy * station.cosine - dx * station.sine
+                    outside = max(aside - station.left, station.right - aside, 0.0)
+                    if outside > _BESIDE:
+                        continue
+                    height = station.z + station.slope * along + station.bank * aside
+                    found = abs(height - z) + 4.0 * outside + 0.1 * abs(along)
+                    if found < cost:
+                        cost, best = found, Footing(station, height, aside)
+        return best or self._beside(i, j, x, y, z)
+
+    def _beside(self, i: int, j: int, x: float, y: float, z: float) -> Footing:
+        for ring in range(1, _REACH):
+            near = [
+                station
+                for di in range(-ring, ring + 1)
+                for dj in range(-ring, ring + 1)
+                if max(abs(di), abs(dj)) == ring
+                for station in self._cells.get((i + di, j + dj), ())
+            ]
+            if near:
+                break
+        else:
+            near = self.stations
+        station = min(near, key=lambda s: (s.x - x) ** 2 + (s.y - y) ** 2 + (s.z - z) ** 2)
+        aside = (y - station.y) * station.cosine - (x - station.x) * station.sine
+        edge = min(max(aside, station.right), station.left)
+        return Footing(station, station.z + station.bank * edge, aside)
+
+
+def _spread(start: float, end: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Stations of a section: equal steps of at most a metre, at least two."""
+    return np.linspace(start, end, max(2, math.ceil((end - start) / _STEP) + 1))
