@@ -39,8 +39,8 @@ def read_ackermann(value: Any) -> Ackermann:
 
 
 def read_lights(value: Any) -> int:
-    """A VehicleLightState."""
-    return values.identity(values.array(value, 1)[0])
+    """A VehicleLightState: ``[flags]``, or in a batch the flags alone."""
+    return values.identity(values.array(value, 1)[0] if isinstance(value, list) else value)
 
 
 @call("apply_control_to_vehicle", [values.identity, read_control], Shape.VOID)

@@ -87,6 +87,9 @@ class Motion:
             pull = throttle * p.motor_acceleration * (0.0 if reverse else 1.0)
             car.advance(steering, p.pedal_for(pull - brake * p.brake_acceleration), dt, slope, substeps)
             return
+        if not reverse:
+            # The motor pulls forwards against a car that rolls backwards: to that car it is a brake.
+            brake += throttle * p.motor_acceleration / p.brake_acceleration
         self._back(throttle if reverse else 0.0, brake, steering, slope, dt)
         if not reverse and self.backing < _TURNABLE:
             self.backing = 0.0

@@ -1,0 +1,116 @@
+"""Connect, episodes, settings, time: the real wheel in other processes."""
+
+import signal
+
+
+def test_versions_and_a_world_without_asking_for_anything(server):
+    def script(client):
+        assert client.get_server_version() == client.get_client_version() == "0.9.16"
+        world = client.reload_world()
+        assert world.get_snapshot().frame > 0
+        assert not world.get_settings().synchronous_mode
+
+    server.play(script)
+
+
+def test_synchronous_ticks_move_time_by_the_fixed_step(server):
+    def script(client):
+        world = client.reload_world()
+        synchronous(world, 0.1)
+        before = world.get_snapshot()
+        frames = [world.tick() for _ in range(5)]
+        after = world.get_snapshot()
+        assert frames == [before.frame + 1 + i for i in range(5)]
+        assert after.frame == frames[-1]
+        assert abs(after.timestamp.elapsed_seconds - before.timestamp.elapsed_seconds - 0.5) < 1e-6
+        assert abs(after.timestamp.delta_seconds - 0.1) < 1e-6
+        time.sleep(0.3)
+        assert world.get_snapshot().frame == frames[-1]  # nobody ticks but we
+
+    server.play(script)
+
+
+def test_asynchronous_time_goes_by_itself(server):
+    def script(client):
+        world = client.reload_world()
+        first = world.wait_for_tick(5.0)
+        seen = []
+        number = world.on_tick(lambda snapshot: seen.append(snapshot.frame))
+        for _ in range(4):
+            last = world.wait_for_tick(5.0)
+        world.remove_on_tick(number)
+        assert last.frame >= first.frame + 4
+        assert len(seen) >= 3
+        assert seen == sorted(set(seen))
+        frame = world.tick()  # in asynchronous mode: the next frame
+        assert world.get_snapshot().frame >= frame - 1
+
+    server.play(script)
+
+
+def test_settings_are_kept_and_impossible_ones_refused(server):
+    def script(client):
+        world = client.reload_world()
+        synchronous(world, 0.02, max_substeps=7, no_rendering_mode=True)
+        settings = world.get_settings()
+        assert (settings.synchronous_mode, settings.no_rendering_mode, settings.max_substeps) == (True, True, 7)
+        assert abs(settings.fixed_delta_seconds - 0.02) < 1e-9
+        settings.fixed_delta_seconds = 5.0
+        refused(lambda: world.apply_settings(settings), "set_episode_settings", "at most")
+        world = client.reload_world(False)  # keeps the settings
+        assert world.get_settings().synchronous_mode
+        world.tick()
+        world = client.reload_world(True)
+        assert not world.get_settings().synchronous_mode
+
+    server.play(script)
+
+
+def test_two_clients_see_one_world(server):
+    def script(client):
+        world = client.reload_world()
+        synchronous(world)
+        car = spawn(world, "vehicle.tesla.model3")
+        other = carla.Client("127.0.0.1", port)
+        other.set_timeout(20.0)
+        there = other.get_world()  # joins a synchronous world without anybody's tick
+        frame = world.tick()
+        for _ in range(100):
+            if there.get_snapshot().frame == frame:
+                break
+            time.sleep(0.02)
+        assert there.get_actor(car.id).type_id == "vehicle.tesla.model3"
+        assert there.get_actor(car.id).get_transform() == car.get_transform()
+        frames = [world.tick(), there.tick(), world.tick()]
+        assert frames == sorted(set(frames))
+
+    server.play(script)
+
+
+def test_who_ticked_and_was_killed_leaves_no_frozen_world(lonely):
+    def killed(client):
+        world = client.reload_world()
+        synchronous(world)
+        spawn(world, "vehicle.tesla.model3")
+        world.tick()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def after(client):
+        world = client.get_world()
+        assert not world.get_settings().synchronous_mode
+        first = world.wait_for_tick(10.0).frame
+        assert world.wait_for_tick(10.0).frame > first
+        assert len(world.get_actors().filter("vehicle.*")) == 1  # as in CARLA, actors stay
+
+    running = lonely("--map", "lane-1")
+    running.play(killed, code=-signal.SIGKILL)
+    running.play(after)
+    assert "left the world in synchronous mode" in running.stop()
+
+
+def test_says_where_it_listens_and_ctrl_c_ends_it(lonely):
+    running = lonely("--map", "lane-1")
+    assert "127.0.0.1" in running.greeting
+    assert "this machine only" in running.greeting
+    assert running.stop() == ""
+    assert running.process.returncode == 0
