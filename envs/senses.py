@@ -92,8 +92,13 @@ class Senses:
 
     def weather(self, moment: Moment) -> Weather:
         """The weather of this moment."""
-        plan = self._scenario.weather
-        return plan.constant if plan.constant is not None else plan.at(*moment[1:])
+        return self._constant[0] or self._scenario.weather.at(*moment[1:])
+
+    @cached_property
+    def _constant(self) -> tuple[Weather | None, bool]:
+        """The weather that stays all the way, and whether it is clear."""
+        constant = self._scenario.weather.constant
+        return constant, constant == CLEAR
 
     def look(self, moment: Moment, body: Pose, velocity: Vector) -> tuple[Image, float]:
         """The picture that arrives in this frame, and the seconds since the last one was taken.
@@ -132,7 +137,7 @@ class Senses:
         """The picture that the camera takes now: another pose if it was knocked, weather, faults of the picture."""
         began = time.perf_counter()
         weather, line = self.weather(moment), self._line
-        clear = weather == CLEAR
+        clear = self._constant[1] or weather == CLEAR
         channels = frozenset[str]() if clear else self._world.look.needs(weather)
         eye = body.compose(self._mount)
         shift = None if line is None else line.camera_shift(moment)

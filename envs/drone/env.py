@@ -79,7 +79,7 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         effect_seconds: time spent on weather and faults so far, s.
     """
 
-    action_names = ("vx", "vy", "vz", "yaw_rate")
+    action_names: tuple[str, ...] = ("vx", "vy", "vz", "yaw_rate")
     metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / CONTROL_PERIOD)}  # noqa: RUF012
 
     def __init__(

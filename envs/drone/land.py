@@ -20,7 +20,7 @@ from envs.driving.tree_pictures import ASPECT, tree_row
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, to_bytes
 from envs.render.props import obstacles, variants
-from envs.render.scene import Colour, Instance, Mesh, SceneDescription, Sky
+from envs.render.scene import Colour, Detail, Instance, Mesh, SceneDescription, Sky
 from envs.render.textures import TILE_METRES
 from liquid_pilot.randomness import generator
 
@@ -35,6 +35,10 @@ TREES = ("deciduous", "birch", "conifer", "cactus")
 HOUSES = frozenset({"house", "house_wide", "house_tall", "barn", "church", "building", "building_tall"})
 EDGE = 10.0
 """Metres beyond the world's radius that a drone may fly."""
+
+DETAIL = Detail(cell=24.0, near=40.0)
+"""In full within 23 m at least, as for cars; but one flies in the midst of the trees, and beyond that most of the time
+of drawing them would be spent on leaves smaller than a pixel."""
 
 _HOUSE_KINDS = ("house", "house_wide", "house_tall", "barn")
 _CELL = 12.0
@@ -80,7 +84,7 @@ def build_land(spec: LandSpec) -> SceneDescription:
     instances = [colours.of_leaves(item) for item in instances]
     sky = colours.of_sky(theme.sky(spec.seed))
     meshes = [_ground(spec, theme, colours), *_treeline(spec, theme)]
-    return SceneDescription(meshes, instances, sky, obstacles(instances), spec.seed)
+    return SceneDescription(meshes, instances, sky, obstacles(instances), spec.seed, DETAIL)
 
 
 class _Recolour:

@@ -95,6 +95,7 @@ class Mission:
         self.target = self._target_now()
         self._target_body = add_triangles(flight.client, soup, self.target)
         self._bodies[self._target_body] = "target"
+        self._shown: Shown | None = None
         self._put_target()
         cosine, sine = math.cos(course.heading), math.sin(course.heading)
         flight.reset(
@@ -134,8 +135,11 @@ class Mission:
 
     @property
     def shown(self) -> Shown:
-        """The target as it is to be drawn."""
-        return Shown(self._mesh, Pose.from_angles(*self.target, self._target_yaw), not self.hidden)
+        """The target as it is to be drawn; the same object for as long as nothing about it changes."""
+        visible, last = not self.hidden, self._shown
+        if last is None or last.visible != visible or self.scenario.target.moves is not None:
+            self._shown = last = Shown(self._mesh, Pose.from_angles(*self.target, self._target_yaw), visible)
+        return last
 
     def advance(self, action: tuple[float, ...]) -> float:
         """Fly one control period with an action (4,) in [-1, 1]; gives the gain in closeness, m."""

@@ -35,7 +35,7 @@ _OUTSIDE_FOV = math.radians(70.0)
 
 
 class Shown(NamedTuple):
-    """The target as it is drawn in one picture; compared by identity of its mesh."""
+    """The target as it is drawn in one picture; compared by identity, of itself and of its mesh."""
 
     mesh: Mesh
     pose: Pose
@@ -65,6 +65,7 @@ class DroneWorld:
         self._cameras: dict[tuple[int, int, float, frozenset[str]], Camera] = {}
         self._outside: tuple[Camera, Actor] | None = None
         self._target: tuple[Mesh, Actor] | None = None
+        self._shown: Shown | None = None
 
     @property
     def name(self) -> str:
@@ -153,6 +154,8 @@ class DroneWorld:
         return rgb
 
     def _show(self, target: Shown) -> None:
+        if self._shown is target:
+            return
         if self._target is None or self._target[0] is not target.mesh:
             if self._target is not None:
                 self._target[1].remove()
@@ -160,12 +163,13 @@ class DroneWorld:
         actor = self._target[1]
         actor.visible = target.visible
         actor.move(target.pose)
+        self._shown = target
 
     def close(self) -> None:
         """Free the renderer; the world may still be asked for its obstacles, or be drawn again (at a price)."""
         self._cameras.clear()
         self._outside = None
-        self._target = None
+        self._target = self._shown = None
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from envs.render.modelling import Model
 from envs.render.noise import FloatArray, to_bytes
 from envs.render.props import prop
-from envs.render.scene import Instance, Mesh, Sky, check_mesh
+from envs.render.scene import Detail, Instance, Mesh, Sky, check_mesh
 from envs.render.shading import baked, light
 
 MESH_CELL = 144.0
 """Side of the cells of terrain and roads, metres."""
-PROP_CELL = 64.0
-"""Side of the cells of props, metres; smaller, because here a cell is also what changes its detail as a whole."""
-NEAR, MIDDLE = 64.0, 150.0
-"""Metres from the eye to a cell's middle up to which its props are drawn in full, and up to which small ones are."""
+NEAR, MIDDLE = Detail().near, 150.0
+"""Metres from the eye to a cell's middle up to which its props are drawn in full (unless the scene says another), and
+up to which small ones are. Cells of props are smaller, because here a cell is also what changes its detail as a whole.
+"""
 SHADOW_CELL, SHADOWS = 64.0, 84.0
 """Side of the cells of shadows, and metres from the eye to a cell's middle up to which they are drawn."""
 
@@ -164,18 +164,18 @@ def place_model(model: Model, item: Sequence[Instance], sky: Sky) -> tuple[Float
     return vertices, to_bytes(own * light(normals, sky))
 
 
-def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], list[Piece]]:
+def cut_props(instances: Iterable[Instance], sky: Sky, detail: Detail = Detail()) -> tuple[list[Piece], list[Piece]]:
     """All props by cell and distance band, textured from the atlas; and their soft shadows on the ground."""
     looks: dict[tuple[str, int], list[Instance]] = defaultdict(list)
     heights: dict[Cell, list[float]] = defaultdict(list)
     for item in instances:
         looks[item.kind, item.variant].append(item)
-        heights[_cell(item, PROP_CELL)].append(item.position[2])
+        heights[_cell(item, detail.cell)].append(item.position[2])
     bands: dict[tuple[Cell, int], list[_Part]] = defaultdict(list)
     shadows: dict[Cell, list[_Part]] = defaultdict(list)
     for (kind, variant), items in looks.items():
         look = prop(kind, variant)
-        cells = [_cell(item, PROP_CELL) for item in items]
+        cells = [_cell(item, detail.cell) for item in items]
         distant = (1,) if look.small else (1, 2)
         for model, places in ((look.near, (0,) if look.far else (0, 1)), (look.far, distant)):
             if model is None:
@@ -188,9 +188,9 @@ def cut_props(instances: Iterable[Instance], sky: Sky) -> tuple[list[Piece], lis
         if look.shadow[0] > 0:
             for item in items:
                 shadows[_cell(item, SHADOW_CELL)].append(_shadow(item, look.shadow, sky))
-    limits = ((0.0, NEAR), (NEAR, MIDDLE), (MIDDLE, None))
+    limits = ((0.0, detail.near), (detail.near, MIDDLE), (MIDDLE, None))
     pieces = [
-        _prop_piece(parts, _middle(cell, PROP_CELL, heights[cell]), *limits[band])
+        _prop_piece(parts, _middle(cell, detail.cell, heights[cell]), *limits[band])
         for (cell, band), parts in sorted(bands.items(), key=lambda entry: entry[0])
     ]
     dark = []

@@ -153,6 +153,19 @@ class Sky:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How far from the eye props are drawn in full. In worlds where one only drives past them on a road, the default.
+
+    Args:
+        cell: side of the squares that change their detail as a whole, metres.
+        near: metres from the eye to a square's middle up to which it is drawn in full.
+    """
+
+    cell: float = 64.0
+    near: float = 64.0
+
+
 @dataclass(frozen=True, eq=False)
 class SceneDescription:
     """Everything that stands still in a world.
@@ -164,6 +177,7 @@ class SceneDescription:
         obstacles: (N, 3) float64 circles x, y, radius in metres that a vehicle collides with. The renderer ignores
             them; ``props.obstacles(instances)`` makes them from the props.
         seed: of whatever the renderer draws by chance (which leaf goes where); same seed, same pixels.
+        detail: of the props.
     """
 
     meshes: Sequence[Mesh] = ()
@@ -171,6 +185,7 @@ class SceneDescription:
     sky: Sky = field(default_factory=Sky)
     obstacles: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
     seed: int = 0
+    detail: Detail = Detail()
 
 
 def check_mesh(mesh: Mesh) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +53,36 @@ def _directions(azimuth: FloatArray, elevation: FloatArray) -> FloatArray:
     return np.stack((flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)), axis=-1)
 
 
-@lru_cache(maxsize=8)
-def picture(sky: Sky) -> NDArray[np.uint8]:
-    """The dome's texture, (256, 1024, 3) uint8: azimuth to the right from +x counter-clockwise, row 0 the zenith."""
+@cache
+def _texels() -> tuple[FloatArray, FloatArray]:
+    """Elevation of the texture's rows (H,), rad, and the direction of every texel (H, W, 3)."""
     height, width = _SHAPE
     elevation = np.interp(1 - (np.arange(height) + 0.5) / height, _SHARES, _RINGS)
     azimuth = (np.arange(width) + 0.5) / width * 2 * math.pi
+    return elevation, _directions(azimuth[None, :], elevation[:, None])
+
+
+@cache
+def _cloud_layer() -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    """Row and column in the field of clouds, and how much of it is seen through the haze, for every texel (H, W)."""
+    directions = _texels()[1]
+    up = np.clip(directions[..., 2], 0.0, 1.0)
+    distance = 1 / (up + 0.12)
+    column = (directions[..., 0] * distance * 70 + 40).astype(np.int64) % 512
+    row = (directions[..., 1] * distance * 70 + 200).astype(np.int64) % 512
+    return row, column, smoothstep(0.0, 0.10, directions[..., 2])
+
+
+@lru_cache(maxsize=8)
+def picture(sky: Sky) -> NDArray[np.uint8]:
+    """The dome's texture, (256, 1024, 3) uint8: azimuth to the right from +x counter-clockwise, row 0 the zenith."""
+    width = _SHAPE[1]
+    elevation, directions = _texels()
     up = np.clip(np.sin(elevation), 0.0, 1.0)
     # Blue deepens quickly above the horizon and hardly any more above 45 degrees.
     depth = 1 - (1 - up) * (1 - up) * (1 - up)
     colour = np.array(sky.horizon) * (1 - depth[:, None]) + np.array(sky.zenith) * depth[:, None]
     colour = np.repeat(colour[:, None, :], width, axis=1)
-    directions = _directions(azimuth[None, :], elevation[:, None])
     sun = sky.sun_direction
     towards = directions[..., 0] * sun[0] + directions[..., 1] * sun[1] + directions[..., 2] * sun[2]
     glow = np.clip(towards, 0.0, 1.0)
@@ -73,17 +91,20 @@ def picture(sky: Sky) -> NDArray[np.uint8]:
     warm = np.array((1.0, 0.95, 0.82))
     colour += 0.35 * glow[..., None] * (warm - colour)
     if sky.clouds > 0:
-        cover, lit = _clouds(sky, directions)
+        cover, lit = _clouds(sky)
         white = np.array((1.0, 0.99, 0.97)) * (0.80 + 0.20 * lit)[..., None]
         colour += cover[..., None] * (white - colour)
     near = math.cos(math.radians(1.3)), math.cos(math.radians(4.5))
-    colour += smoothstep(near[1], near[0], towards)[..., None] * 0.55 * (warm - colour)
+    around = towards > near[1]
+    colour[around] += smoothstep(near[1], near[0], towards[around])[..., None] * 0.55 * (warm - colour[around])
     colour[towards > near[0]] = (1.0, 0.98, 0.90)
     for outline, tone, haze in _ranges(sky, width):
         foot = np.array(sky.ground) * (1 - haze) + np.array(sky.horizon) * haze
-        rise = np.clip(elevation[:, None] / np.maximum(outline, 1e-6), 0.0, 1.0)[..., None]
-        behind = elevation[:, None] > outline
-        colour = np.where(behind[..., None], colour, foot * 0.5 + tone * 0.5 + 0.5 * rise * (tone - foot))
+        low = int(np.argmax(elevation <= outline.max()))  # the first row that the hills reach
+        height = elevation[low:, None]
+        rise = np.clip(height / np.maximum(outline, 1e-6), 0.0, 1.0)[..., None]
+        hill = foot * 0.5 + tone * 0.5 + 0.5 * rise * (tone - foot)
+        colour[low:] = np.where((height > outline)[..., None], colour[low:], hill)
     return to_bytes(colour)
 
 
@@ -113,21 +134,17 @@ def _ranges(sky: Sky, width: int) -> list[tuple[FloatArray, FloatArray, float]]:
     return ranges
 
 
-def _clouds(sky: Sky, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _clouds(sky: Sky) -> tuple[FloatArray, FloatArray]:
     """How much cloud (0..1) and how bright (0..1) in every direction: a flat layer, seen in perspective."""
     rng = generator(sky.seed, "clouds")
     field = fractal_noise(rng, (512, 512), (6, 6), 6, 0.55)
-    up = np.clip(directions[..., 2], 0.0, 1.0)
-    distance = 1 / (up + 0.12)
-    column = (directions[..., 0] * distance * 70 + 40).astype(np.int64) % 512
-    row = (directions[..., 1] * distance * 70 + 200).astype(np.int64) % 512
-    here = field[row, column]
+    row, column, clear = _cloud_layer()
     sun = sky.sun_direction
     # Brighter where the cloud thins out towards the sun.
-    ahead = field[(row + round(6 * float(sun[1]))) % 512, (column + round(6 * float(sun[0]))) % 512]
+    ahead = np.roll(field, (-round(6 * float(sun[1])), -round(6 * float(sun[0]))), (0, 1))
     threshold = 0.66 - 0.34 * sky.clouds
-    cover = smoothstep(threshold, threshold + 0.16, here) * smoothstep(0.0, 0.10, directions[..., 2])
-    lit = np.clip(0.6 + 5.0 * (here - ahead), 0.0, 1.0)
+    cover = smoothstep(threshold, threshold + 0.16, field)[row, column] * clear
+    lit = np.clip(0.6 + 5.0 * (field - ahead), 0.0, 1.0)[row, column]
     return cover * 0.92, lit
 
 

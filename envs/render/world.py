@@ -68,7 +68,7 @@ class World:
         for material, pieces in cut_meshes(scene.meshes, scene.sky):
             state, tag = self.material(material)
             self._add_pieces(pieces, state, tag)
-        props, shadows = cut_props(scene.instances, scene.sky)
+        props, shadows = cut_props(scene.instances, scene.sky, scene.detail)
         for node in self._add_pieces(props, self.atlas_state(), None):
             node.hide(core.DrawMask(LABEL_CAMERAS))
         for node in self._add_pieces(shadows, self.shadow_state(), None):
