@@ -27,6 +27,8 @@ STREAM_BACKLOG = 8 * 1024 * 1024
 """Bytes that wait for a slow reader of a stream before messages to it are dropped (but two always wait)."""
 DRAIN_SECONDS = 2.0
 """How long a synchronous tick waits for slow readers before it goes on without them."""
+JOIN_SECONDS = 0.5
+"""How long a synchronous tick waits for a listener who has asked for a stream's address but is not connected yet."""
 
 STEP_LONGEST = 1.0
 """Largest fixed_delta_seconds, s."""

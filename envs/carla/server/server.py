@@ -180,7 +180,7 @@ class Server:
             # Whoever joins a synchronous world must not wait for somebody else's tick to know what is there.
             self.streams.send(stream, self.world.snapshot(self._platform(), self._changed))
             return True
-        return any(sensor.stream == stream for sensor in self.world.sensors)
+        return self.has_stream(stream)
 
     # World
 
@@ -188,6 +188,10 @@ class Server:
     def step(self) -> float:
         """How long a tick is, s (the last one's length where it is not fixed)."""
         return self.settings.fixed_step or self.world.step
+
+    def has_stream(self, stream: int) -> bool:
+        """Whether a sensor of this episode sends it."""
+        return any(sensor.stream == stream for sensor in self.world.sensors)
 
     def describe(self, actor: Actor) -> list[Any]:
         """An actor as calls answer it."""

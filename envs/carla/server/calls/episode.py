@@ -31,6 +31,8 @@ def get_episode_info(server: Server, client: RpcConnection) -> list[Any]:
 @call("get_sensor_token", [values.identity])
 def get_sensor_token(server: Server, client: RpcConnection, stream: int) -> list[Any]:
     """Where to listen to a stream."""
+    if stream != server.WORLD_STREAM and server.has_stream(stream):
+        server.streams.expect(stream)
     return [server.streams.token(stream)]
 
 

@@ -94,14 +94,15 @@ def measurements(lab: Lab, sensor: Sensor, drawing: bool) -> Iterator[list[bytes
     ``drawing``: whether pictures are to be taken (CARLA's no_rendering_mode).
     """
     world = lab.world
-    if world.seconds + 1e-9 < sensor.due:
+    if sensor.due is not None and world.seconds + 1e-6 < sensor.due:
         return
     instrument = INSTRUMENTS[sensor.kind]
     if instrument.draws and not drawing:
         return
     found = instrument.measure(lab, sensor)
-    # On the beat of its period, unless ticks are longer than that.
-    sensor.due = sensor.due + sensor.period if sensor.due + sensor.period > world.seconds else world.seconds
+    # On the beat that its first measurement began, unless ticks are longer than its period.
+    begun = world.seconds if sensor.due is None else sensor.due
+    sensor.due = begun + sensor.period if begun + sensor.period > world.seconds else world.seconds
     lab.last[sensor.identity] = world.seconds
     if not found:
         return

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EARTH = 6378137.0
 """Radius of CARLA's Earth, m."""
+_SCALE = 0.9996
 _SCENERY = Blueprint("static.unknown", (), label=Label.STATIC)
 
 
@@ -53,13 +54,16 @@ def gnss(lab: Lab, sensor: Sensor) -> list[bytes]:
 
 
 def geographic(x: float, y: float, latitude: float, longitude: float) -> tuple[float, float]:
-    """(latitude, longitude) in degrees of a place of ours (m), on CARLA's Mercator map around the origin's."""
-    scale = math.cos(math.radians(latitude))
-    east = scale * math.radians(longitude) * EARTH + x
-    north = scale * EARTH * math.log(math.tan(math.radians(90.0 + latitude) / 2.0)) + y
+    """(latitude, longitude) in degrees of a place of ours (m) on a map whose origin lies there.
+
+    As 0.9.16 does it, sensor and `Map.transform_to_geolocation` alike: inverse transverse Mercator on a sphere (J. P.
+    Snyder, Map Projections, USGS 1987, equations 8-6 and 8-7) with the scale of UTM, whatever projection the map names;
+    and latitude grows with CARLA's y, although its maps have north at -y (mended after 0.9.16).
+    """
+    east, north = x / (_SCALE * EARTH), -y / (_SCALE * EARTH) + math.radians(latitude)
     return (
-        math.degrees(2.0 * math.atan(math.exp(north / (EARTH * scale)))) - 90.0,
-        math.degrees(east / (EARTH * scale)),
+        math.degrees(math.asin(max(-1.0, min(1.0, math.sin(north) / math.cosh(min(abs(east), 700.0)))))),
+        longitude + math.degrees(math.atan2(math.sinh(max(-700.0, min(700.0, east))), math.cos(north))),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from collections.abc import Callable
 
 from envs.carla.server import limits
@@ -32,6 +33,7 @@ class Streams:
         self.port = 0
         self.connections: set[Listener] = set()
         self._listeners: dict[int, set[Listener]] = {}
+        self._expected: dict[int, float] = {}
 
     def accept(self) -> Listener:
         """The protocol of a new connection, for ``loop.create_server``."""
@@ -53,8 +55,18 @@ class Streams:
             for listener in tuple(listeners):
                 listener.send(message)
 
+    def expect(self, stream: int) -> None:
+        """Somebody has asked where to listen: the connection will come in a moment."""
+        if len(self._expected) < limits.STREAM_CONNECTIONS:
+            self._expected[stream] = time.monotonic() + limits.JOIN_SECONDS
+
     def lagging(self) -> bool:
-        """Whether somebody who is still waited for has a full backlog."""
+        """Whether a synchronous tick has to wait: for a reader whose backlog is full, or one that is just coming."""
+        if self._expected:
+            now = time.monotonic()
+            self._expected = {stream: until for stream, until in self._expected.items() if until > now}
+            if self._expected:
+                return True
         return any(listener.full and not listener.slow for listener in self.connections)
 
     def give_up_on_lagging(self) -> None:
@@ -76,6 +88,7 @@ class Streams:
 
     def join(self, stream: int, listener: Listener) -> bool:
         """Somebody wants to listen."""
+        self._expected.pop(stream, None)
         self._listeners.setdefault(stream, set()).add(listener)
         if self.joined(stream):
             return True

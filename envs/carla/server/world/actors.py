@@ -182,14 +182,14 @@ class Sensor(Actor):
     """A sensor; what it measures is in `envs.carla.server.sensors`.
 
     Attributes:
-        due: simulated seconds at which it measures next.
-        listened: whether anybody listens, so that it must measure.
+        period: s between two measurements; 0: every tick.
+        due: simulated seconds at which it measures next; None before the first time.
     """
 
     def __init__(self, identity: int, blueprint: Blueprint, attributes: dict[str, str], place: Place) -> None:
         super().__init__(identity, blueprint, attributes, place)
         self.period = max(0.0, self.number("sensor_tick"))
-        self.due = 0.0
+        self.due: float | None = None
 
     def number(self, name: str) -> float:
         """A numeric attribute."""

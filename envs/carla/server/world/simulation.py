@@ -140,7 +140,6 @@ class Simulation:
             made = Walker(self._number(), print_, values, place)
         elif kind == "sensor":
             made = Sensor(self._number(), print_, values, place)
-            made.due = self.seconds
             if print_.id not in MUTE:
                 made.stream = _STREAM_BASE + made.identity
             return made
