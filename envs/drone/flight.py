@@ -91,10 +91,13 @@ class Flight:
         """
         if self._air is None:
             raise NotReset("advance comes after reset, and never after close: call reset first")
-        values = np.asarray(command, dtype=np.float64)
-        if values.shape != (4,):
-            raise BadCommand(f"a command has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
-        ahead, left, climb, yaw = values.tolist()
+        if isinstance(command, tuple) and len(command) == 4:
+            ahead, left, climb, yaw = command  # the quick way of those who have plain numbers
+        else:
+            values = np.asarray(command, dtype=np.float64)
+            if values.shape != (4,):
+                raise BadCommand(f"a command has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
+            ahead, left, climb, yaw = values.tolist()
         if not math.isfinite(ahead + left + climb + yaw):
             raise NonFiniteCommand(
                 f"command ({ahead}, {left}, {climb}, {yaw}) at {self.steps * CONTROL_PERIOD:.2f} s is not finite: "

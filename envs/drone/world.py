@@ -107,7 +107,7 @@ class DroneWorld:
         thousand triangles cost no more at a step than one.
         """
         ground = pybullet.createCollisionShape(pybullet.GEOM_PLANE, physicsClientId=client)
-        bodies = {int(pybullet.createMultiBody(0.0, ground, physicsClientId=client)): "ground"}
+        bodies = {_stand(client, ground): "ground"}
         for name, soup in self._soups.items():
             bodies[add_triangles(client, soup)] = name
         return bodies
@@ -198,7 +198,14 @@ def add_triangles(client: int, soup: Soup, position: tuple[float, float, float] 
         corner[:] = _ORIGIN
     _VERTICES.clear()
     _INDICES.clear()
-    return int(pybullet.createMultiBody(0.0, shape, basePosition=position, physicsClientId=client))
+    return _stand(client, shape, position)
+
+
+def _stand(client: int, shape: int, position: tuple[float, float, float] = _ORIGIN) -> int:
+    # A plain rigid body costs 0.2 us less at every step than one that could have joints ("multi-body").
+    return int(
+        pybullet.createMultiBody(0.0, shape, basePosition=position, useMaximalCoordinates=True, physicsClientId=client)
+    )
 
 
 class DroneWorlds(Keeper[LandSpec, DroneWorld]):
