@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scenarios import maps as maps
+    from scenarios.editor import json_schema as json_schema
     from scenarios.errors import MapError as MapError
     from scenarios.errors import ScenarioError as ScenarioError
     from scenarios.errors import UnknownScenario as UnknownScenario
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from scenarios.loader import load_flight as load_flight
     from scenarios.loader import parse as parse
     from scenarios.schema import Scenario as Scenario
-    from scenarios.schema import json_schema as json_schema
     from scenarios.weather import CLEAR as CLEAR
     from scenarios.weather import PRESETS as PRESETS
     from scenarios.weather import Weather as Weather
@@ -46,7 +46,7 @@ _HOME = {
     "Weather": "scenarios.weather",
     "WeatherPlan": "scenarios.weather",
     "catalogue": "scenarios.loader",
-    "json_schema": "scenarios.schema",
+    "json_schema": "scenarios.editor",
     "load": "scenarios.loader",
     "load_drive": "scenarios.loader",
     "load_flight": "scenarios.loader",

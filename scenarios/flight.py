@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from liquid_pilot.randomness import derive_seed
 from scenarios.document import Document, OneLine
 from scenarios.faults import FaultSpec
-from scenarios.part import Part
+from scenarios.part import OrText, Part
 from scenarios.schema import HELDOUT_THEMES, TRAIN_THEMES, CameraSpec, SeedFamily, Theme
 from scenarios.weather import WeatherField, WeatherPlan
 
@@ -52,7 +52,13 @@ def _least_first(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-Interval = Annotated[tuple[float, float], Field(strict=False), BeforeValidator(_pair), AfterValidator(_least_first)]
+Interval = Annotated[
+    tuple[float, float],
+    Field(strict=False),
+    BeforeValidator(_pair),
+    AfterValidator(_least_first),
+    OrText({"type": "number"}),
+]
 """Least and most of what is drawn uniformly."""
 
 

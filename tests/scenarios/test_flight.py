@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +20,7 @@ from launch.listing import list_scenarios
 from scenarios.errors import ScenarioError
 from scenarios.flight import FASTEST, GUST, STRONGEST_WIND, FlightScenario, FlightSplit
 from scenarios.loader import from_dict
-from scenarios.schema import HELDOUT_THEMES, TRAIN_THEMES
+from scenarios.schema import HELDOUT_THEMES, TRAIN_THEMES, Scenario, json_schema
 
 FLIGHTS = scenarios.catalogue(kind="flight")
 GOOD = "kind: flight\ndescription: x\n"
@@ -158,12 +159,6 @@ def test_who_wants_the_other_kind_is_told_in_one_line() -> None:
         scenarios.load_drive("fly-task-far")
     with pytest.raises(ScenarioError, match=r"flights are fly-heldout-autumn, "):
         scenarios.load_flight("train-mixed")
-    from launch.evaluate import _scenarios as evaluated
-    from launch.record import _scenarios as recorded
-
-    for command in (evaluated, recorded):
-        with pytest.raises(ScenarioError, match="a drive on a road is wanted here"):
-            command(["fly-task-far"])
 
 
 def test_flights_are_listed() -> None:
@@ -177,6 +172,23 @@ def test_every_field_says_what_it_is() -> None:
         if isinstance(part, type) and issubclass(part, pydantic.BaseModel):
             for key, value in part.model_fields.items():
                 assert value.description, f"{part.__name__}.{key} has no docstring"
+
+
+def test_one_json_schema_serves_both_kinds() -> None:
+    schema = scenarios.json_schema()
+    assert schema["if"] == {"properties": {"kind": {"const": "flight"}}, "required": ["kind"]}
+    parts = schema["$defs"]
+    flight, drive = (parts[schema[branch]["$ref"].removeprefix("#/$defs/")] for branch in ("then", "else"))
+    assert set(flight["properties"]) == set(FlightScenario.model_fields)
+    assert set(drive["properties"]) == set(Scenario.model_fields)
+    assert (flight["required"], flight["additionalProperties"]) == (["description"], False)
+    assert "circle" in parts["Motion"]["properties"]["radius_m"]["description"]
+    assert {**json_schema()["$defs"]}.items() <= parts.items()  # what drives have by themselves
+    # A choice of kinds refers to nothing that is not there.
+    text = json.dumps(schema)
+    assert set(re.findall(r"#/\$defs/(\w+)", text)) <= set(parts)
+    # One number is enough where a range may stand.
+    assert {"type": "number"} in parts["TargetSpec"]["properties"]["distance_m"]["anyOf"]
 
 
 def test_one_number_is_a_range_too() -> None:
