@@ -85,13 +85,14 @@ def lock_step(names: list[str], policy_name: str, worlds: int, seconds: float) -
     """Where the time of an evaluation goes."""
     import policies
     import scenarios
-    from envs.driving.lockstep import DrivenEpisode, Episode, LockStep
+    from envs.driving.env import LaneKeepingEnv
+    from envs.lockstep import DrivenEpisode, Episode, LockStep
 
     loaded = [scenarios.load(name) for name in names]
     episodes = [Episode(loaded[i % len(loaded)], i, {"duration_s": seconds}) for i in range(2 * worlds)]
     policy: Any = policies.load(policy_name)
     ends: list[DrivenEpisode] = []
-    times = LockStep(worlds).run(policy, episodes, ends.append)
+    times = LockStep(worlds, LaneKeepingEnv).run(policy, episodes, ends.append)
     driving = times.total - times.reset
     say(
         f"lock step, {policy.name}, {worlds} worlds, {times.steps} steps: {times.steps / driving:.0f} steps/s; "

@@ -35,7 +35,8 @@ Workers = Annotated[
 
 @app.command()
 def demo(
-    out: OutFolder = Path("demo"),
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder; demo, or demo-drone, if not given.")] = None,
+    drone: Annotated[bool, typer.Option("--drone", help="Fly a drone to a target instead; eight minutes.")] = False,
     seed: Seed = 0,
     workers: Workers = None,
 ) -> None:
@@ -47,7 +48,8 @@ def demo(
     """
     from launch.demo import run_demo
 
-    report = run_demo(out, seed=seed, workers=workers)
+    kind, usual = ("flight", "demo-drone") if drone else ("driving", "demo")
+    report = run_demo(out or Path(usual), kind=kind, seed=seed, workers=workers)
     say(f"report: {report}")
 
 
@@ -75,7 +77,6 @@ def record(
     """
     from launch.progress import progress_bar
     from launch.record import record as run
-    from launch.recording import Recording
 
     with progress_bar("record", "frames") as progress:
         done = run(
@@ -86,7 +87,7 @@ def record(
             driver=driver,
             seed=seed,
             workers=workers,
-            recording=Recording(mode=mode),
+            mode=mode,
             progress=progress,
         )
     say(f"{done.episodes} episodes, {done.frames:,} frames in {out}")
@@ -111,10 +112,12 @@ def train(
 
     Example: liquid-pilot train drives/mine --out runs/mine --epochs 1
     """
-    from launch.train import DrivingCheck, recipe
+    from launch.train import DrivingCheck, kind_of, recipe
     from launch.train import train as run
+    from liquid_pilot.nn.config import require_controller
 
-    config = recipe(controller, seed=seed, epochs=epochs)
+    require_controller(controller)
+    config = recipe(controller, seed=seed, epochs=epochs, kind=kind_of(drives))
     trained = run(drives, out, config=config, resume=resume, check=DrivingCheck() if check else None, workers=workers)
     say(trained.summary)
 
@@ -241,6 +244,26 @@ def view(drive: Annotated[Path, typer.Argument(help="A recorded drive, .mcap.")]
     from launch.view import view_drive
 
     view_drive(drive)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65534, help="Port of the calls; streams take the next.")] = 2000,
+    map_name: Annotated[str, typer.Option("--map", help="A map that comes along, or an OpenDRIVE file.")] = "town-1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody in.")] = "127.0.0.1",
+    theme: Annotated[str, typer.Option(help="Look of the land where the map does not say.")] = "meadow",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the land where the map does not say.")] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell who comes and goes.")] = False,
+) -> None:
+    """Serve a driving world to CARLA 0.9.16 clients, without a GPU.
+
+    What is written for CARLA's Python API connects to it; docs/carla.md says what it can do. Ctrl-C ends it.
+
+    Example: liquid-pilot serve --map town-1
+    """
+    from launch.serve import run_server
+
+    run_server(host, port, map_name, theme, seed, verbose)
 
 
 @app.command()

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launch.progress import Report
+from launch.tasks import task_of
 from launch.workers import Send, Work, WorkerPool
-from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.judging import JUDGING
 from liquid_pilot.analysis.report import DrivenEpisode
 from liquid_pilot.analysis.results import EpisodeResult
 from liquid_pilot.analysis.trace import COLUMNS, EpisodeTrace
-from scenarios.schema import Scenario
+from scenarios.loader import AnyScenario
 from scenarios.weather import CLEAR
 
 if TYPE_CHECKING:
-    from envs.driving.lockstep import DrivenEpisode as Driven
+    from envs.lockstep import DrivenEpisode as Driven
 
 WORLDS = 8
 """Worlds side by side in a worker: the head runs in chunks, and more worlds only take more memory."""
@@ -45,7 +46,7 @@ class Assignment:
     """One episode that is to be driven."""
 
     competitor: Competitor
-    scenario: Scenario
+    scenario: AnyScenario
     scenario_name: str
     seed: int
 
@@ -78,7 +79,7 @@ class Assignment:
 
 def assignments(
     competitors: Sequence[Competitor],
-    scenarios: Sequence[tuple[str, Sequence[Scenario]]],
+    scenarios: Sequence[tuple[str, Sequence[AnyScenario]]],
     episodes: int,
     seed: int,
 ) -> list[Assignment]:
@@ -141,7 +142,7 @@ def _read(assignment: Assignment, folder: Path) -> DrivenEpisode:
         success=trace.success,
         end=trace.end,
         steps=len(trace),
-        metrics=lane_keeping_metrics(trace).as_dict(),
+        metrics=JUDGING[trace.kind].metrics(trace),
         weather=assignment.weather,
         faults=assignment.faults,
     )
@@ -163,8 +164,7 @@ def _blocks(missing: Sequence[Assignment]) -> Iterator[tuple[Assignment, ...]]:
 def _make_driver(folder: Path) -> Work:
     """In a worker: what drives a block of assignments."""
     import policies
-    from envs.driving.env import LaneKeepingEnv
-    from envs.driving.lockstep import Episode, LockStep
+    from envs.lockstep import Episode, LockStep
     from liquid_pilot.imitation.memory import keep_freed_memory
 
     # A forward pass frees and takes the same megabytes at every step, as training does.
@@ -172,10 +172,10 @@ def _make_driver(folder: Path) -> Work:
     loaded: dict[str, Any] = {}
 
     def drive(block: tuple[Assignment, ...], send: Send) -> int:
-        source = block[0].competitor.source
+        source, task = block[0].competitor.source, task_of(block[0].scenario)
         if source not in loaded:
             loaded.clear()
-            loaded[source] = policies.load(source)
+            loaded[source] = policies.load(source, task.kind)
         steps = 0
 
         def finished(driven: Driven) -> None:
@@ -186,7 +186,7 @@ def _make_driver(folder: Path) -> Work:
 
         policy = loaded[source]
         # Who looks at the truth alone needs no pictures drawn: twenty times as fast, and the same drive.
-        make = partial(LaneKeepingEnv, observation_mode="state" if policy.privileged else "camera")
+        make = partial(task.make, pictures=not policy.privileged)
         episodes = [Episode(a.scenario, a.seed) for a in block]
         LockStep(min(WORLDS, len(block)), make).run(policy, episodes, finished)
         return steps
@@ -196,12 +196,14 @@ def _make_driver(folder: Path) -> Work:
 
 def trace_of(driven: Driven) -> EpisodeTrace:
     """What the lock step saw of an episode, as a trace."""
+    kind = driven.episode.scenario.kind
     return EpisodeTrace(
-        columns={name: driven.columns[name] for name in COLUMNS},
+        columns={name: driven.columns[name] for name in COLUMNS[kind]},
         end=driven.end,
         success=driven.success,
         route_length=driven.route_length,
         actions=driven.actions,
+        kind=kind,
     )
 
 

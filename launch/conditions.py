@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scenarios.faults import FaultSpec, parse_fault
-from scenarios.schema import Scenario
+from scenarios.loader import AnyScenario
 from scenarios.weather import WeatherPlan, parse_weather
 
 NONE = "none"
@@ -20,7 +20,7 @@ class Condition:
     weather: WeatherPlan | None
     faults: tuple[FaultSpec, ...] | None
 
-    def of(self, scenario: Scenario) -> Scenario:
+    def of(self, scenario: AnyScenario) -> AnyScenario:
         """The scenario under this condition."""
         return scenario.with_conditions(self.weather, self.faults)
 

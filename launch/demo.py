@@ -1,8 +1,9 @@
-"""``liquid-pilot demo``: from nothing to a report about 19 neurons on roads that they have never seen."""
+"""``liquid-pilot demo``: from nothing to a report about 19 neurons in worlds that they have never seen."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from launch.console import complain, say
@@ -13,45 +14,89 @@ from launch.record import record
 from launch.train import DrivingCheck, recipe, train
 from launch.versions import versions
 
-SCENARIOS = ("train-mixed", "train-passes", "train-streets")
-"""Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one."""
-HELDOUT = (
-    "heldout-country",
-    "heldout-generated",
-    "heldout-hairpins",
-    "heldout-hills",
-    "heldout-lane",
-    "heldout-motorway",
-    "heldout-s-bends",
-    "heldout-town",
-)
-"""The roads that decide. Corners and avenues are left out: to learn those as well takes more than five minutes."""
-FRAMES = 15_000
-EPISODES = 3
-"""Of each held-out scenario."""
 FILM_S = 12.0
 """Length of each video; a whole episode takes longer to film than to drive."""
-CHECK = DrivingCheck(episodes=6, length_m=300.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a demo does.
+
+    Attributes:
+        scenarios: recorded, as often as they are named.
+        frames: of all recordings.
+        check: how the last candidates are compared.
+        heldout: scenarios that decide.
+        episodes: of each of them.
+        title: of the report.
+    """
+
+    scenarios: tuple[str, ...]
+    frames: int
+    check: DrivingCheck
+    heldout: tuple[str, ...]
+    episodes: int
+    title: str
+
+
+PLANS = {
+    # Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one.
+    # Corners and avenues are left out: to learn those as well takes more than five minutes.
+    "driving": Plan(
+        scenarios=("train-mixed", "train-passes", "train-streets"),
+        frames=15_000,
+        check=DrivingCheck(episodes=6, length_m=300.0),
+        heldout=(
+            "heldout-country",
+            "heldout-generated",
+            "heldout-hairpins",
+            "heldout-hills",
+            "heldout-lane",
+            "heldout-motorway",
+            "heldout-s-bends",
+            "heldout-town",
+        ),
+        episodes=3,
+        title="19 liquid neurons on roads that they have never seen",
+    ),
+    "flight": Plan(
+        scenarios=("fly-train-meadow", "fly-train-meadow", "fly-train-search", "fly-train-obstacles"),
+        frames=20_000,
+        check=DrivingCheck(episodes=12),
+        heldout=(
+            "fly-heldout-meadow",
+            "fly-heldout-forest",
+            "fly-heldout-town",
+            "fly-heldout-autumn",
+            "fly-heldout-colours",
+            "fly-task-search",
+        ),
+        episodes=10,
+        title="19 liquid neurons fly to a target in worlds that they have never seen",
+    ),
+}
+"""By kind."""
 CANDIDATES = 2
 
 
-def run_demo(out: Path, *, seed: int = 0, workers: int | None = None) -> Path:
+def run_demo(out: Path, *, kind: str = "driving", seed: int = 0, workers: int | None = None) -> Path:
     """Record, train and evaluate below ``out``; gives the path of the report.
 
     Every part goes on where it stopped when the same command is given again.
     """
-    began = time.monotonic()
+    began, plan = time.monotonic(), PLANS[kind]
     drives, run, results = out / "drives", out / "runs" / "ncp19", out / "results"
-    job = {"command": "demo", "seed": seed, "frames": FRAMES, "episodes": EPISODES, "versions": versions()}
+    job = {"command": "demo", "kind": kind, "seed": seed, "frames": plan.frames, "episodes": plan.episodes}
+    job["versions"] = versions()
     with open_output(out, job, owns=["drives", "runs", "results"]) as folder:
-        complain(f"1 of 3: the expert drives {', '.join(SCENARIOS)} -> {drives}")
+        complain(f"1 of 3: the expert shows how it is done in {', '.join(dict.fromkeys(plan.scenarios))} -> {drives}")
         with progress_bar("record", "frames") as progress:
-            record(SCENARIOS, drives, frames=FRAMES, seed=seed, workers=workers, progress=progress)
+            record(plan.scenarios, drives, frames=plan.frames, seed=seed, workers=workers, progress=progress)
         complain(f"2 of 3: 19 liquid neurons learn from it -> {run}")
-        config = recipe(seed=seed).model_copy(update={"candidates": CANDIDATES})
-        train(drives, run, config=config, check=CHECK, workers=workers)
-        complain(f"3 of 3: they drive roads that they have never seen -> {results}")
-        outcome = _judge(run, results, seed, workers)
+        config = recipe(seed=seed, kind=kind).model_copy(update={"candidates": CANDIDATES})
+        train(drives, run, config=config, check=plan.check, workers=workers)
+        complain(f"3 of 3: they are judged in worlds that they have never seen -> {results}")
+        outcome = _judge(plan, run, results, seed, workers)
         if not folder.already_finished:
             folder.finish(seconds=round(time.monotonic() - began, 1))
     for line in outcome.headlines:
@@ -60,14 +105,14 @@ def run_demo(out: Path, *, seed: int = 0, workers: int | None = None) -> Path:
     return outcome.report
 
 
-def _judge(run: Path, results: Path, seed: int, workers: int | None) -> Outcome:
+def _judge(plan: Plan, run: Path, results: Path, seed: int, workers: int | None) -> Outcome:
     return evaluate(
         [str(run)],
-        HELDOUT,
+        plan.heldout,
         results,
-        episodes=EPISODES,
+        episodes=plan.episodes,
         seed=seed,
         film_s=FILM_S,
         workers=workers,
-        title="19 liquid neurons on roads that they have never seen",
+        title=plan.title,
     )

@@ -19,13 +19,15 @@ from launch.errors import BadSelection
 from launch.folder import OutputFolder, named_write_errors, open_output
 from launch.listing import expand_scenarios
 from launch.progress import Report, progress_bar
+from launch.tasks import Task, task_for, task_of
 from launch.versions import versions
 from launch.video import film_episode
 from launch.workers import Send, Work, WorkerPool
+from liquid_pilot.analysis.judging import JUDGING
 from liquid_pilot.analysis.report import DrivenEpisode, Video, condition_table, headlines, write_report
 from liquid_pilot.analysis.results import aggregate, write_results
 from liquid_pilot.files import write_text
-from scenarios.schema import Scenario
+from scenarios.loader import AnyScenario
 
 EPISODES, VIDEOS, CONFIG, RESULTS, REPORT = "episodes", "videos", "config.yaml", "results.json", "report.html"
 
@@ -72,11 +74,13 @@ def evaluate(
     Raises:
         UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ...: before anything is driven.
     """
-    competitors = _competitors(names)
+    found = _scenarios(scenario_names)
+    task = task_for([scenario for _, scenario in found])
+    competitors = _competitors(names, task)
     under = conditions(weathers, faults)
-    chosen = [(name, [condition.of(s) for condition in under]) for name, s in _scenarios(scenario_names)]
+    chosen = [(name, [condition.of(s) for condition in under]) for name, s in found]
     count = workers or os.cpu_count() or 1
-    job = _job(competitors, chosen, episodes, seed, videos, film_s)
+    job = _job(task, competitors, chosen, episodes, seed, videos, film_s)
     job |= {"weathers": list(weathers), "faults": list(faults)}
     plan = assignments(competitors, chosen, episodes, seed)
     with open_output(out, job, owns=[EPISODES, VIDEOS, CONFIG, RESULTS, REPORT]) as folder, named_write_errors(out):
@@ -84,7 +88,7 @@ def evaluate(
         with progress_bar("evaluate", "episodes") as progress:
             driven = drive_all(plan, out / EPISODES, workers=count, progress=progress)
         films = _film(plan, out, film_s, count) if videos else []
-        return _write(folder, driven, films, job, title or "How well it keeps its lane")
+        return _write(folder, driven, films, job, title or task.title)
 
 
 def _write(
@@ -94,34 +98,36 @@ def _write(
     command = _command(job, folder.path)
     write_results(folder.path / RESULTS, results, command=command, versions=job["versions"])
     report = folder.path / REPORT
-    cards = {name: text for name, source in job["policies"].items() if (text := _card(source["source"]))}
+    judging = JUDGING[driven[0].trace.kind]
+    cards = {name: text for name, source in job["policies"].items() if (text := _card(source["source"], judging.kind))}
     write_report(report, driven, title=title, command=command, versions=job["versions"], videos=films, cards=cards)
     folder.finish(episodes=len(results))
     rows = aggregate(results)
-    return Outcome(report, tuple(headlines(rows)), tuple(condition_table(rows)), tuple(driven))
+    return Outcome(report, tuple(headlines(rows, judging)), tuple(condition_table(rows, judging)), tuple(driven))
 
 
-def _competitors(names: Sequence[str]) -> list[Competitor]:
+def _competitors(names: Sequence[str], task: Task) -> list[Competitor]:
     if len(set(names)) != len(names):
         raise BadSelection(f"a policy is named twice: {', '.join(names)}; name each once")
     # Loading each once here finds a missing or broken checkpoint before any worker starts.
-    return [Competitor(name, name) for name in names if policies.load(name)]
+    return [Competitor(name, name) for name in names if policies.load(name, task.kind)]
 
 
-def _scenarios(names: Sequence[str]) -> list[tuple[str, Scenario]]:
-    loaded = [scenarios.load_drive(name) for name in dict.fromkeys(expand_scenarios(list(names)))]
+def _scenarios(names: Sequence[str]) -> list[tuple[str, AnyScenario]]:
+    loaded = [scenarios.load(name) for name in dict.fromkeys(expand_scenarios(list(names)))]
     chosen = {scenario.name: scenario for scenario in loaded}
     if len(chosen) != len(loaded):
         raise BadSelection("two scenarios have the same name: rename one of the files")
     for scenario in loaded:
         # A map that is missing or broken is found before any worker starts.
-        scenario.map_text(0)
+        task_of(scenario).world_digest(scenario, 0)
     return list(chosen.items())
 
 
 def _job(
+    task: Task,
     competitors: Sequence[Competitor],
-    chosen: Sequence[tuple[str, Sequence[Scenario]]],
+    chosen: Sequence[tuple[str, Sequence[AnyScenario]]],
     episodes: int,
     seed: int,
     videos: bool,
@@ -130,7 +136,7 @@ def _job(
     """What decides the result, and so whether work in the folder may be continued; written as config.yaml too."""
     return {
         "command": "evaluate",
-        "policies": {c.name: {"source": c.source, "weights": _weights_digest(c.source)} for c in competitors},
+        "policies": {c.name: {"source": c.source, "weights": _weights_digest(c.source, task)} for c in competitors},
         "scenarios": {name: variants[0].to_dict() for name, variants in chosen},
         "episodes": episodes,
         "seed": seed,
@@ -140,17 +146,19 @@ def _job(
     }
 
 
-def _weights_digest(source: str) -> str:
+def _weights_digest(source: str, task: Task) -> str:
     """SHA-256 of a checkpoint's weights: a network that was trained again must not go on in its old results."""
-    if source == policies.EXPERT:
-        return policies.EXPERT
+    if source in policies.SCRIPTED[task.kind]:
+        return source
     import hashlib
 
-    return hashlib.sha256((policies.find_checkpoint(source) / "weights.safetensors").read_bytes()).hexdigest()
+    return hashlib.sha256(
+        (policies.find_checkpoint(source, task.kind) / "weights.safetensors").read_bytes()
+    ).hexdigest()
 
 
-def _card(source: str) -> str | None:
-    if source == policies.EXPERT:
+def _card(source: str, kind: str) -> str | None:
+    if source in policies.SCRIPTED[kind]:
         return None
     card = policies.find_checkpoint(source) / "card.md"
     return card.read_text(encoding="utf-8") if card.is_file() else None
@@ -196,15 +204,15 @@ def _film_missing(missing: Sequence[Film], total: int, workers: int, progress: R
 
 def _make_camera(_: None) -> Work:
     """In a worker: what films one episode."""
-    from envs.driving.env import LaneKeepingEnv
     from liquid_pilot.analysis.trace import EpisodeTrace
 
     def film(task: Film, send: Send) -> None:
         del send
         assignment, trace, path, most_s = task
-        env = LaneKeepingEnv(assignment.scenario, render_mode="rgb_array")
+        doing = task_of(assignment.scenario)
+        env = doing.make(assignment.scenario, film=True)
         try:
-            film_episode(env, assignment.seed, EpisodeTrace.load(trace), path, most_s=most_s)
+            film_episode(env, assignment.seed, EpisodeTrace.load(trace), doing.curves, path, most_s=most_s)
         finally:
             env.close()
 

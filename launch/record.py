@@ -11,10 +11,10 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,26 +23,21 @@ from launch.errors import RecordingError
 from launch.folder import named_write_errors, open_output
 from launch.listing import expand_scenarios
 from launch.progress import Report
-from launch.recording import CONTROL_PERIOD, Pulses, Recording, disturbed, segment_start
+from launch.recording import CONTROL_PERIOD, Pulses, Recording
+from launch.tasks import MakeEnv, Task, task_for, task_of
 from launch.versions import versions
 from launch.workers import Send, Work, WorkerPool
 from liquid_pilot.drives import DriveInfo, DriveWriter, Step, read_info
 from liquid_pilot.randomness import derive_seed
-from scenarios import Scenario
+from policies.policy import Policy
+from scenarios.loader import AnyScenario
 
-if TYPE_CHECKING:
-    from envs.driving.env import LaneKeepingEnv
-    from policies.policy import Policy
-
-ACTION_NAMES = ("steering", "acceleration")
 NOT_TRUTH = ("time", "success", "seed", "route_length")
 """Numbers in ``info`` that are kept elsewhere in the drive, or that only ``reset`` gives."""
 BLOCK = 16
 """Episodes that one worker does on one road before it may be given another task."""
 REPORT_EVERY = 100
 """Frames between two messages of a whole drive."""
-
-MakeEnv = Callable[[Scenario], "LaneKeepingEnv"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Recorded:
 class Block:
     """A worker's task: some episodes of one scenario on one road, so that a world is built once."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     episodes: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -85,7 +80,7 @@ class _Shared:
     make_env: MakeEnv | None
 
 
-def episode_seed(scenario: Scenario, seed: int, episode: int) -> int:
+def episode_seed(scenario: AnyScenario, seed: int, episode: int) -> int:
     """The seed that episode's environment is reset with.
 
     Consecutive within a scenario, because a family of roads is then visited evenly.
@@ -93,13 +88,13 @@ def episode_seed(scenario: Scenario, seed: int, episode: int) -> int:
     return derive_seed(seed, f"record/{scenario.name}") % 2**31 + episode
 
 
-def drive_path(out: Path, scenario: Scenario, episode: int) -> Path:
+def drive_path(out: Path, scenario: AnyScenario, episode: int) -> Path:
     """Where a recording puts an episode: ``NAME-000123.mcap``."""
     return out / f"{scenario.name}-{episode:06d}.mcap"
 
 
 def record(
-    names: Sequence[str | os.PathLike[str] | Scenario],
+    names: Sequence[str | os.PathLike[str] | AnyScenario],
     out: str | os.PathLike[str],
     *,
     episodes: int | None = None,
@@ -108,6 +103,7 @@ def record(
     driver: str | None = None,
     seed: int = 0,
     workers: int | None = None,
+    mode: Literal["segments", "drives"] = "segments",
     recording: Recording | None = None,
     progress: Report | None = None,
     make_env: MakeEnv | None = None,
@@ -126,27 +122,29 @@ def record(
             Bagnell, AISTATS 2011, https://arxiv.org/abs/1011.0686).
         seed: everything random follows from it.
         workers: processes; by default one per core.
-        recording: what is recorded and how it is disturbed; segments by default.
+        mode: short stretches from disturbed poses, or whole drives.
+        recording: how it is disturbed, instead of what suits the task; its own mode counts.
         progress: called with (frames done, frames expected, note).
-        make_env: a module-level function to use instead of `LaneKeepingEnv`, for worlds of your own.
+        make_env: a module-level function to use instead of the task's environment, for worlds of your own.
 
     Raises:
         RecordingError, FolderInUse, OutputNotWritable, WorkerDied; what scenarios, maps and policies raise. A folder
         that was made for this call disappears if nothing was recorded.
     """
     began = time.monotonic()
-    recording = Recording() if recording is None else recording
     chosen = _scenarios(names)
+    task = task_for(chosen)
+    recording = task.recording(mode) if recording is None else recording
     counts = _episodes_of(chosen, recording, episodes, frames)
     chosen = list(dict.fromkeys(chosen))
-    digests = {scenario.name: _check_road(scenario, recording, episode_seed(scenario, seed, 0)) for scenario in chosen}
+    digests = {scenario.name: _check(task, scenario, recording, episode_seed(scenario, seed, 0)) for scenario in chosen}
     job = {
         "command": "record",
         "scenarios": {scenario.name: scenario.to_dict() for scenario in chosen},
         "maps": digests,
         "episodes": counts,
-        "policy": _policy_identity(policy),
-        "driver": None if driver is None else _policy_identity(driver),
+        "policy": _policy_identity(policy, task),
+        "driver": None if driver is None else _policy_identity(driver, task),
         "seed": seed,
         "recording": asdict(recording),
         "versions": versions(),
@@ -209,13 +207,13 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _scenarios(names: Sequence[str | os.PathLike[str] | Scenario]) -> list[Scenario]:
+def _scenarios(names: Sequence[str | os.PathLike[str] | AnyScenario]) -> list[AnyScenario]:
     texts = [os.fspath(name) if isinstance(name, os.PathLike) else name for name in names]
     plain = expand_scenarios([name for name in texts if isinstance(name, str)])
-    chosen = [scenarios.load_drive(name) for name in plain] + [name for name in texts if isinstance(name, Scenario)]
+    chosen = [scenarios.load(name) for name in plain] + [name for name in texts if not isinstance(name, str)]
     if not chosen:
         raise RecordingError("no scenario to record; give a name, for example train-country")
-    known: dict[str, Scenario] = {}
+    known: dict[str, AnyScenario] = {}
     for scenario in chosen:
         if known.setdefault(scenario.name, scenario) != scenario:
             raise RecordingError(
@@ -226,7 +224,7 @@ def _scenarios(names: Sequence[str | os.PathLike[str] | Scenario]) -> list[Scena
 
 
 def _episodes_of(
-    chosen: Sequence[Scenario], recording: Recording, episodes: int | None, frames: int | None
+    chosen: Sequence[AnyScenario], recording: Recording, episodes: int | None, frames: int | None
 ) -> dict[str, int]:
     """How many episodes of each scenario, by name; a scenario that is named twice gets twice as many."""
     if (episodes is None) == (frames is None):
@@ -241,30 +239,19 @@ def _episodes_of(
     return {name: episodes * number for name, number in times.items()}
 
 
-def _check_road(scenario: Scenario, recording: Recording, seed: int) -> str:
-    """Load the first episode's road, so that a broken map is found before anything is written; gives its digest."""
-    from envs.driving.world import DrivingWorld
-
-    resolved = scenario.for_episode(seed)
-    name, text = resolved.map_text(seed)
-    world = DrivingWorld(name, text, resolved.surroundings.theme, resolved.surroundings.seed)
-    way = world.way(resolved.route, resolved.start.position == "random")
-    if recording.mode == "segments":
-        segment_start(recording, way, seed)
-    return _digest(text)
+def _check(task: Task, scenario: AnyScenario, recording: Recording, seed: int) -> str:
+    """Find what is wrong with the first episode's world before anything is written; gives the world's digest."""
+    task.check(scenario, recording, seed)
+    return task.world_digest(scenario, seed)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _policy_identity(policy: str) -> str:
+def _policy_identity(policy: str, task: Task) -> str:
     """A name that changes when the policy's weights do. Raises UnknownPolicy."""
-    from policies import EXPERT, find_checkpoint
+    from policies import SCRIPTED, find_checkpoint
 
-    if policy == EXPERT:
-        return EXPERT
-    checkpoint = find_checkpoint(policy)
+    if policy in SCRIPTED[task.kind]:
+        return policy
+    checkpoint = find_checkpoint(policy, task.kind)
     content = hashlib.sha256()
     for file in sorted(checkpoint.glob("*.*")):
         if file.suffix in (".json", ".safetensors"):
@@ -272,7 +259,7 @@ def _policy_identity(policy: str) -> str:
     return f"{checkpoint.name}:{content.hexdigest()}"
 
 
-def _missing(out: Path, scenario: Scenario, count: int, tally: _Tally) -> list[int]:
+def _missing(out: Path, scenario: AnyScenario, count: int, tally: _Tally) -> list[int]:
     """Episodes that are not there yet; those that are there are counted. Raises BrokenDrive for a damaged one."""
     missing = []
     for episode in range(count):
@@ -284,11 +271,13 @@ def _missing(out: Path, scenario: Scenario, count: int, tally: _Tally) -> list[i
     return missing
 
 
-def _blocks(scenario: Scenario, episodes: Sequence[int], seed: int, scenarios_chosen: int, workers: int) -> list[Block]:
+def _blocks(
+    scenario: AnyScenario, episodes: Sequence[int], seed: int, scenarios_chosen: int, workers: int
+) -> list[Block]:
     """Episodes of the same road together, in blocks small enough that all workers have something to do to the end."""
     by_road: dict[int | None, list[int]] = {}
     for episode in episodes:
-        by_road.setdefault(scenario.road_seed(episode_seed(scenario, seed, episode)), []).append(episode)
+        by_road.setdefault(scenario.world_seed(episode_seed(scenario, seed, episode)), []).append(episode)
     # A road is worth splitting only if there are fewer roads than would keep the workers evenly busy.
     pieces = max(1, math.ceil(4 * workers / (len(by_road) * scenarios_chosen))) if by_road else 1
     blocks = []
@@ -303,36 +292,36 @@ def _blocks(scenario: Scenario, episodes: Sequence[int], seed: int, scenarios_ch
 
 def _make_work(shared: _Shared) -> Work:
     import policies
-    from envs.driving.env import LaneKeepingEnv
 
-    make_env: MakeEnv = shared.make_env or LaneKeepingEnv
-    policy = policies.load(shared.policy)
-    driver = None if shared.driver is None else policies.load(shared.driver)
-    current: dict[Scenario, LaneKeepingEnv] = {}
+    loaded: dict[str, tuple[Policy, Policy | None]] = {}
+    current: dict[AnyScenario, Any] = {}
 
     def work(block: Block, send: Send) -> None:
-        scenario = block.scenario
+        scenario, task = block.scenario, task_of(block.scenario)
+        if task.kind not in loaded:
+            driver = None if shared.driver is None else policies.load(shared.driver, task.kind)
+            loaded[task.kind] = policies.load(shared.policy, task.kind), driver
         if shared.recording.mode == "segments":
-            limits = scenario.limits.model_copy(update={"off_lane": shared.recording.off_lane})
-            scenario = scenario.model_copy(update={"limits": limits})
+            scenario = task.in_segments(scenario, shared.recording)
         if scenario not in current:
             for env in current.values():
                 env.close()
             current.clear()
-            current[scenario] = make_env(scenario)
+            current[scenario] = (shared.make_env or task.make)(scenario)
         for episode in block.episodes:
             path = drive_path(shared.out, scenario, episode)
             if path.exists():
                 continue  # this block was begun by a worker that died
             with named_write_errors(path):
-                frames = record_episode(current[scenario], policy, driver, path, episode, shared, send)
+                frames = record_episode(task, current[scenario], *loaded[task.kind], path, episode, shared, send)
             send((scenario.name, episode, frames, True))
 
     return work
 
 
 def record_episode(
-    env: LaneKeepingEnv,
+    task: Task,
+    env: Any,
     policy: Policy,
     driver: Policy | None,
     path: Path,
@@ -344,7 +333,7 @@ def record_episode(
     recording, scenario = shared.recording, env.scenario
     segments = recording.mode == "segments"
     seed = episode_seed(scenario, shared.seed, episode)
-    options: dict[str, Any] = {"start": segment_start(recording, env.plan(seed), seed)} if segments else {}
+    options: dict[str, Any] = {"start": dict(task.segment_start(recording, env, seed))} if segments else {}
     observation, info = env.reset(seed=seed, options=options)
     policy.reset()
     if driver is not None:
@@ -352,19 +341,19 @@ def record_episode(
     pulses = Pulses(recording, seed)
     resolved = scenario.for_episode(seed)
     header = DriveInfo(
-        kind="driving",
+        kind=task.kind,
         scenario=resolved.to_dict(),
         scenario_name=scenario.name,
         seed=seed,
         episode=episode,
         policy=policy.name,
-        action_names=ACTION_NAMES,
+        action_names=task.actions,
         control_hz=1.0 / CONTROL_PERIOD,
         versions=shared.versions,
         options={
             "reset": options,
             "recording": asdict(recording),
-            "map_sha256": _digest(resolved.map_text(seed)[1]),
+            "world_sha256": task.world_digest(resolved, seed),
             "driver": policy.name if driver is None else driver.name,
         },
     )
@@ -372,7 +361,7 @@ def record_episode(
         while True:
             label = policy.act(observation, info)
             wanted = label if driver is None else driver.act(observation, info)
-            applied = disturbed(wanted, pulses.at(info["time"]), recording.steering_pulse_gain)
+            applied = recording.disturbed(wanted, pulses.at(info["time"]))
             drive.add(make_step(observation, info, label, applied))
             if segments and drive.frames == recording.frames:
                 return drive.finish(end="cut", success=True).frames
@@ -388,11 +377,21 @@ def make_step(observation: dict[str, Any], info: dict[str, Any], label: Any, app
     return Step(
         time=info["time"],
         image=observation["image"],
-        observation={key: float(value[0]) for key, value in observation.items() if key != "image"},
+        observation=numbers_of(observation),
         action=np.asarray(label, np.float32),
         applied=np.asarray(applied, np.float32),
         truth=truth_of(info),
     )
+
+
+def numbers_of(observation: dict[str, Any]) -> dict[str, float]:
+    """The numbers of an observation by name; of several elements each has its index behind the name: ``velocity_0``."""
+    numbers: dict[str, float] = {}
+    for key, value in observation.items():
+        if key != "image":
+            names = [key] if len(value) == 1 else [f"{key}_{index}" for index in range(len(value))]
+            numbers |= zip(names, map(float, value), strict=True)
+    return numbers
 
 
 def truth_of(info: dict[str, Any]) -> dict[str, bool | int | float]:

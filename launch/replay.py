@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ import numpy.typing as npt
 
 from launch.errors import NotReplayable
 from launch.progress import Report
-from launch.record import MakeEnv, truth_of
+from launch.record import numbers_of, truth_of
+from launch.tasks import TASKS, MakeEnv, task_of
 from launch.versions import versions
 from liquid_pilot.drives import DriveInfo, Step, iter_steps, state_digest, verify
 from liquid_pilot.errors import LiquidPilotError
-from scenarios import Scenario
+from scenarios.loader import AnyScenario
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class ReplayCheck:
     difference: Difference | None
     recorded_with: Mapping[str, str]
     replayed_with: Mapping[str, str]
-    map_changed: bool
-    """The road's OpenDRIVE text is not the one that was driven; then differences are no wonder."""
+    world_changed: bool
+    """The road's OpenDRIVE text, or what the land is made of, is not as it was; then differences are no wonder."""
 
     @property
     def identical(self) -> bool:
@@ -66,7 +66,7 @@ class ReplayCheck:
             for name in sorted({*self.recorded_with, *self.replayed_with})
             if self.recorded_with.get(name) != self.replayed_with.get(name)
         ]
-        if self.map_changed:
+        if self.world_changed:
             changed.append("the map is not the one that was driven")
         return f"{text} ({'; '.join(changed) or 'same versions on both sides'})"
 
@@ -82,12 +82,8 @@ def check_replay(
     path = Path(drive)
     info = verify(path)  # a damaged drive must not look like a world that has changed
     scenario = scenario_of(path, info)
-    digest = map_digest(path, scenario, info.seed)
-    if make_env is None:
-        from envs.driving.env import LaneKeepingEnv
-
-        make_env = LaneKeepingEnv
-    env = make_env(scenario)
+    digest = world_digest(path, scenario, info.seed)
+    env = (make_env or task_of(scenario).make)(scenario)
     frames, difference = 0, None
     try:
         observation, state = env.reset(seed=info.seed, options=dict(info.options.get("reset", {})))
@@ -113,24 +109,24 @@ def check_replay(
             difference = Difference(frames, "end", info.end, end, detail)
     finally:
         env.close()
-    changed = digest != info.options.get("map_sha256", digest)
+    changed = digest != info.options.get("world_sha256", digest)
     return ReplayCheck(path, frames, difference, info.versions, versions(), changed)
 
 
-def scenario_of(path: Path, info: DriveInfo) -> Scenario:
+def scenario_of(path: Path, info: DriveInfo) -> AnyScenario:
     """The scenario of a recorded drive; raises NotReplayable."""
-    if info.kind != "driving":
+    if info.kind not in TASKS:
         raise NotReplayable(f"{path}: a drive of the kind {info.kind!r} cannot be replayed by this version")
     try:
-        return Scenario.from_dict(dict(info.scenario), name=info.scenario_name)
+        return TASKS[info.kind].scenario_from(info.scenario, info.scenario_name)
     except LiquidPilotError as error:
         raise NotReplayable(f"{path}: its scenario is not valid in this version: {error}") from error
 
 
-def map_digest(path: Path, scenario: Scenario, seed: int) -> str:
-    """SHA-256 of the road that the drive's scenario means today; raises NotReplayable."""
+def world_digest(path: Path, scenario: AnyScenario, seed: int) -> str:
+    """What tells whether the world that the drive's scenario means today is that of then; raises NotReplayable."""
     try:
-        return hashlib.sha256(scenario.map_text(seed)[1].encode()).hexdigest()
+        return task_of(scenario).world_digest(scenario, seed)
     except LiquidPilotError as error:
         raise NotReplayable(f"{path}: the road that was driven cannot be found: {error}") from error
 
@@ -146,7 +142,7 @@ def compare(
         gaps = np.abs(image.astype(np.int16) - step.image).max(axis=2)
         detail = f"{np.count_nonzero(gaps)} of {gaps.size} pixels differ, by up to {gaps.max()} of 255"
         return Difference(frame, "image", None, None, detail)
-    seen = {"time": info["time"], **{key: float(value[0]) for key, value in observation.items() if key != "image"}}
+    seen = {"time": info["time"], **numbers_of(dict(observation))}
     difference = _first_number(frame, {"time": step.time, **step.observation}, seen)
     truth = truth_of(dict(info))
     if difference is None and state_digest(dict(step.truth)) != state_digest(truth):

@@ -24,18 +24,19 @@ from launch.conditions import Condition, conditions
 from launch.errors import BadSelection, NotReplayable
 from launch.folder import named_write_errors, open_output
 from launch.progress import progress_bar
-from launch.replay import map_digest, scenario_of
+from launch.replay import scenario_of, world_digest
+from launch.tasks import Task, task_of
 from launch.versions import versions
 from launch.workers import Send, Work, WorkerPool
-from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.judging import JUDGING
 from liquid_pilot.analysis.open_loop import OpenLoopResult, write_open_loop
 from liquid_pilot.analysis.report import DrivenEpisode, Video, condition_table, headlines, write_report
 from liquid_pilot.analysis.results import EpisodeResult, aggregate, condition_name, write_results
 from liquid_pilot.drives import Drive, DriveInfo, read_drive, verify
-from scenarios.schema import Scenario
+from scenarios.loader import AnyScenario
 
 if TYPE_CHECKING:
-    from envs.driving.lockstep import Moment
+    from envs.lockstep import Moment
 
 VIDEOS, RESULTS, REPORT = "videos", "results.json", "report.html"
 Image = npt.NDArray[np.uint8]
@@ -62,7 +63,7 @@ class _Original:
     """The recorded drive and the world that it was driven in."""
 
     drive: Drive
-    scenario: Scenario
+    scenario: AnyScenario
 
     @property
     def info(self) -> DriveInfo:
@@ -103,12 +104,12 @@ def rerun(
     """
     info = verify(drive)
     scenario = scenario_of(drive, info)
-    if map_digest(drive, scenario, info.seed) != info.options.get("map_sha256"):
+    if world_digest(drive, scenario, info.seed) != info.options.get("world_sha256"):
         raise NotReplayable(f"{drive}: the map of {info.scenario_name} is not the one that was driven; record it again")
     under = conditions(weathers, faults)
     if open_loop:
         _refuse_actuators(under, scenario)
-    policies.load(policy)
+    policies.load(policy, scenario.kind)
     job = {
         "command": "replay",
         "drive": hashlib.sha256(drive.read_bytes()).hexdigest(),
@@ -144,13 +145,13 @@ def rerun(
             driven: list[DrivenEpisode] = [episode for episode, _, _ in outcomes]
             write_results(out / RESULTS, [e.result for e in driven], command=command, versions=versions())
             write_report(out / REPORT, driven, title=title, command=command, versions=versions(), videos=videos)
-            rows = aggregate([e.result for e in driven])
-            lines = [*condition_table(rows), *headlines(rows)]
+            rows, judging = aggregate([e.result for e in driven]), JUDGING[scenario.kind]
+            lines = [*condition_table(rows, judging), *headlines(rows, judging)]
         folder.finish(conditions=len(under))
     return Rerun(out / REPORT, tuple(lines))
 
 
-def _refuse_actuators(under: Sequence[Condition], scenario: Scenario) -> None:
+def _refuse_actuators(under: Sequence[Condition], scenario: AnyScenario) -> None:
     for condition in under:
         for fault in condition.of(scenario).faults:
             if fault.kind.part == "actuator":
@@ -166,7 +167,7 @@ def _refuse_actuators(under: Sequence[Condition], scenario: Scenario) -> None:
 def _make_work(shared: _Shared) -> Work:
     drive = read_drive(shared.drive)
     original = _Original(drive, scenario_of(shared.drive, drive.info))
-    policy = policies.load(shared.policy)
+    policy = policies.load(shared.policy, original.scenario.kind)
 
     def work(task: tuple[int, Condition], send: Send) -> tuple[Any, Path, str]:
         del send
@@ -182,10 +183,13 @@ def _make_work(shared: _Shared) -> Work:
     return work
 
 
-def _closed_loop(original: _Original, scenario: Scenario, policy: Any, name: str) -> tuple[DrivenEpisode, Comparison]:
-    from envs.driving.lockstep import DrivenEpisode as Driven
-    from envs.driving.lockstep import Episode, LockStep
+def _closed_loop(
+    original: _Original, scenario: AnyScenario, policy: Any, name: str
+) -> tuple[DrivenEpisode, Comparison]:
+    from envs.lockstep import DrivenEpisode as Driven
+    from envs.lockstep import Episode, LockStep
 
+    task = task_of(scenario)
     images: list[Image] = []
     finished: list[Driven] = []
 
@@ -193,8 +197,11 @@ def _closed_loop(original: _Original, scenario: Scenario, policy: Any, name: str
         images.append(moment.observation["image"])
 
     # The recorded start replaces the scenario's draw, so that both begin at the same place to the last bit.
-    LockStep(1).run(policy, [Episode(scenario, original.info.seed, original.options)], finished.append, watch)
+    LockStep(1, task.make).run(
+        policy, [Episode(scenario, original.info.seed, original.options)], finished.append, watch
+    )
     trace = trace_of(finished[0])
+    recorded = original.drive
     result = EpisodeResult(
         policy=name,
         scenario=original.info.scenario_name,
@@ -202,28 +209,27 @@ def _closed_loop(original: _Original, scenario: Scenario, policy: Any, name: str
         success=trace.success,
         end=trace.end,
         steps=len(trace),
-        metrics=lane_keeping_metrics(trace).as_dict(),
+        metrics=JUDGING[trace.kind].metrics(trace),
         weather=scenario.weather.label,
         faults=tuple(fault.label for fault in scenario.faults),
     )
-    recorded = original.drive
+    curves = [Curve(curve.name, _recorded(task, recorded, curve.column), trace[curve.column]) for curve in task.curves]
     # The lock step shows what was seen after each action; of the recording that is everything but its first picture.
-    comparison = Comparison(
-        list(recorded.images[1:]),
-        images,
-        (
-            Curve("steering", recorded.applied[:, 0], trace.actions[:, 0]),
-            Curve("off centre, m", recorded.truth["cross_track_error"][1:], trace["cross_track_error"]),
-        ),
-    )
+    comparison = Comparison(list(recorded.images[1:]), images, curves)
     return DrivenEpisode(result, trace), comparison
 
 
-def _open_loop(original: _Original, scenario: Scenario, policy: Any, name: str) -> tuple[OpenLoopResult, Comparison]:
-    from envs.driving.env import LaneKeepingEnv
+def _recorded(task: Task, drive: Drive, column: str) -> npt.NDArray[Any]:
+    """What a trace has in a column, of a recorded drive: an action, or the truth after each action."""
+    for index, action in enumerate(task.actions):
+        if column == (action if action not in drive.truth else f"{action}_action"):
+            return drive.applied[:, index]
+    return drive.truth[column][1:]
 
+
+def _open_loop(original: _Original, scenario: AnyScenario, policy: Any, name: str) -> tuple[OpenLoopResult, Comparison]:
     drive, info = original.drive, original.info
-    env = LaneKeepingEnv(original.scenario, observation_mode="state")
+    env: Any = task_of(original.scenario).make(original.scenario, pictures=False)
     answers, images = np.empty_like(drive.action), []
     try:
         _, state = env.reset(seed=info.seed, options=original.options)
@@ -231,14 +237,9 @@ def _open_loop(original: _Original, scenario: Scenario, policy: Any, name: str) 
         policy.reset()
         for frame in range(info.frames):
             _require_same(frame, drive.truth, state)
-            image, elapsed = senses.look(env.ride, env.car_pose())
-            observation = {
-                "image": image,
-                "speed": np.array([senses.speed(env.ride)], np.float32),
-                "elapsed": np.array([elapsed], np.float32),
-            }
+            observation = env.observe_with(senses)
             answers[frame] = policy.act(observation, state)
-            images.append(image)
+            images.append(observation["image"])
             if frame + 1 < info.frames:
                 _, _, _, _, state = env.step(drive.applied[frame])
     finally:

@@ -18,15 +18,22 @@ from launch.console import complain
 from launch.errors import NothingToResume
 from launch.folder import JOB_FILE, named_write_errors, open_output
 from launch.progress import Report, progress_bar
-from liquid_pilot.imitation import ClosedLoopScore, LiquidStage, PerceptionStage, Progress, TrainConfig, TrainResult
-from liquid_pilot.nn.config import PilotConfig
-from scenarios.schema import Scenario
+from launch.tasks import TASKS, Task
+from liquid_pilot.imitation import (
+    ClosedLoopScore,
+    LiquidStage,
+    PerceptionStage,
+    Progress,
+    Stage,
+    TrainConfig,
+    TrainResult,
+)
+from scenarios.loader import AnyScenario
 
 if TYPE_CHECKING:
     from liquid_pilot.nn import PilotNetwork
 
 OWNED = ("best", "last", "state", "cache", "check", "training.json", "curves.csv", "curves.png")
-CHECK_SCENARIO = "validation-mixed"
 CHECK_SEED = 0
 PHASES = {"frames": "decode", "driving": "check"}
 
@@ -36,18 +43,17 @@ class DrivingCheck:
     """How candidates drive against each other at the end of a training.
 
     Attributes:
-        episodes: of ``validation-mixed``, each on a road of its own that training never saw.
+        episodes: of the task's validation scenario, each in a world of its own that training never saw.
         length_m: length of each route; shorter than in an evaluation, because here only the best of few is wanted.
     """
 
     episodes: int = 12
     length_m: float = 500.0
 
-    def scenario(self) -> Scenario:
-        """The validation scenario with this check's route."""
-        scenario = scenarios.load_drive(CHECK_SCENARIO)
-        route = scenario.route.model_copy(update={"length_m": self.length_m})
-        return scenario.model_copy(update={"route": route})
+    def scenario(self, task: Task) -> AnyScenario:
+        """The task's validation scenario, as long as this check wants it."""
+        scenario: AnyScenario = task.shortened(scenarios.load(task.check_scenario), self.length_m)
+        return scenario
 
 
 @dataclass(frozen=True)
@@ -61,25 +67,39 @@ class Trained:
         """One line: where the network is, how it drove, what to do next."""
         result = self.result
         score = result.scores.get(result.step)
-        drove = f", drove {score.success:.0%} of {score.episodes} validation roads" if score else ""
+        drove = f", {score.success:.0%} of {score.episodes} validation episodes" if score else ""
         return f"{result.folder}: {result.validation.summary()}{drove}"
 
 
-def recipe(controller: str = "ncp19", *, seed: int = 0, epochs: float | None = None) -> TrainConfig:
-    """The default recipe for a controller; ``epochs`` is how often the head sees every frame.
+def recipe(
+    controller: str = "ncp19", *, seed: int = 0, epochs: float | None = None, kind: str = "driving"
+) -> TrainConfig:
+    """The default recipe for a controller and a kind of drives; ``epochs`` is how often the head sees every frame.
 
     The controller's steps grow in the same proportion.
 
     Raises:
         UnknownController: with the nearest name.
     """
-    config = TrainConfig(network=PilotConfig.build(controller=controller, seed=seed), seed=seed)
+    config = TASKS[kind].recipe(controller, seed)
     if epochs is None:
         return config
-    head, liquid = PerceptionStage(epochs=epochs), LiquidStage()
-    usual = next(stage.epochs for stage in config.stages if isinstance(stage, PerceptionStage))
-    steps = max(1, round(liquid.steps * epochs / usual))
-    return config.model_copy(update={"stages": (head, liquid.model_copy(update={"steps": steps}))})
+    factor = epochs / next(stage.epochs for stage in config.stages if isinstance(stage, PerceptionStage))
+    return config.model_copy(update={"stages": tuple(_scaled(stage, factor) for stage in config.stages)})
+
+
+def kind_of(drives: Path | Sequence[Path]) -> str:
+    """Of what kind the drives in these folders are; raises NoDrives, BrokenDrive."""
+    from liquid_pilot.drives import find_drives, read_info
+
+    folder = drives if isinstance(drives, Path) else drives[0]
+    return read_info(find_drives(folder)[0]).kind
+
+
+def _scaled(stage: Stage, factor: float) -> Stage:
+    if isinstance(stage, LiquidStage):
+        return stage.model_copy(update={"steps": max(1, round(stage.steps * factor))})
+    return stage.model_copy(update={"epochs": stage.epochs * factor})
 
 
 def train(
@@ -104,7 +124,10 @@ def train(
         raise NothingToResume(f"{out}: there is no training to go on with; leave --resume out to begin one")
     job = {"command": "train", "recipe": config.model_dump(mode="json")}
     with open_output(out, job, owns=OWNED) as folder, named_write_errors(out), _shown() as show:
-        driving = None if check is None else _driving_check(check, out / "check", workers or os.cpu_count() or 1)
+        driving = None
+        if check is not None:
+            task = TASKS[kind_of(drives)]
+            driving = _driving_check(task, check, out / "check", workers or os.cpu_count() or 1)
         result = learn(config, drives, out, resume=True, progress=show, validate_closed_loop=driving)
         shutil.rmtree(out / "check", ignore_errors=True)
         if not folder.already_finished:
@@ -112,9 +135,9 @@ def train(
     return Trained(result)
 
 
-def _driving_check(check: DrivingCheck, folder: Path, workers: int) -> Any:
+def _driving_check(task: Task, check: DrivingCheck, folder: Path, workers: int) -> Any:
     """What `liquid_pilot.imitation.train` calls with every candidate."""
-    scenario = check.scenario()
+    scenario = check.scenario(task)
 
     def drive(network: PilotNetwork, step: int) -> ClosedLoopScore:
         from liquid_pilot.nn.checkpoint import save_checkpoint
@@ -123,12 +146,12 @@ def _driving_check(check: DrivingCheck, folder: Path, workers: int) -> Any:
         if not checkpoint.exists():
             save_checkpoint(checkpoint, network, "A candidate that is being tried.")
         candidate = Competitor(f"step-{step}", str(checkpoint))
-        plan = assignments([candidate], [(CHECK_SCENARIO, [scenario])], check.episodes, CHECK_SEED)
+        plan = assignments([candidate], [(scenario.name, [scenario])], check.episodes, CHECK_SEED)
         driven = drive_all(plan, folder / "episodes", workers=workers)
         return ClosedLoopScore(
             success=float(np.mean([d.result.success for d in driven])),
             completion=float(np.mean([d.result.metrics["route_completion"] for d in driven])),
-            cross_track_rms=float(np.sqrt(np.mean([d.result.metrics["cte_rms_m"] ** 2 for d in driven]))),
+            error=float(np.sqrt(np.mean([d.result.metrics[task.error] ** 2 for d in driven]))),
             episodes=len(driven),
         )
 

@@ -1,4 +1,4 @@
-"""Videos of episodes: camera, chase view, map, and the curves of steering and cross-track error."""
+"""Videos of episodes: camera, chase view, map, and two curves under them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from launch.tasks.task import VideoCurve
 from liquid_pilot.analysis.trace import EpisodeTrace
 from liquid_pilot.files import whole_file
 
@@ -59,19 +60,21 @@ def video_file(path: Path, fps: int) -> Iterator[VideoSink]:
 
 
 class CurveStrip:
-    """Steering and cross-track error of a whole episode as a strip; `at` marks the present moment.
+    """Two numbers of an episode (a car's steering and cross-track error) as a strip; `at` marks the present moment.
 
     The curves are drawn once: only the cursor moves.
     """
 
-    def __init__(self, trace: EpisodeTrace, width: int) -> None:
+    def __init__(self, trace: EpisodeTrace, curves: tuple[VideoCurve, VideoCurve], width: int) -> None:
         self._time = trace["time"]
-        self._steering, self._error = trace["steering"], trace["cross_track_error"]
+        self._curves, self._values = curves, [trace[curve.column] for curve in curves]
         self._strip = np.full((STRIP_HEIGHT, width, 3), PAPER, np.uint8)
         self._left, self._right = 12, width - 12
         half = STRIP_HEIGHT // 2
-        self._draw_curve(self._steering, max(0.1, float(np.abs(self._steering).max())), 4, half, STEERING_COLOUR)
-        self._draw_curve(self._error, max(0.5, float(np.abs(self._error).max())), half, STRIP_HEIGHT - 4, ERROR_COLOUR)
+        for values, curve, top, bottom, colour in zip(
+            self._values, curves, (4, half), (half, STRIP_HEIGHT - 4), (STEERING_COLOUR, ERROR_COLOUR), strict=True
+        ):
+            self._draw_curve(values, max(curve.least, float(np.abs(values).max())), top, bottom, colour)
 
     def _column(self, time: float) -> int:
         share = time / max(float(self._time[-1]), 1e-9)
@@ -93,17 +96,24 @@ class CurveStrip:
         column = self._column(float(self._time[step]))
         cv2.line(strip, (column, 2), (column, STRIP_HEIGHT - 3), INK, 1)
         half = STRIP_HEIGHT // 2
-        for text, row, colour in (
-            (f"steering {self._steering[step]:+.2f}", 16, STEERING_COLOUR),
-            (f"off centre {self._error[step]:+.2f} m", half + 14, ERROR_COLOUR),
+        for curve, values, row, colour in zip(
+            self._curves, self._values, (16, half + 14), (STEERING_COLOUR, ERROR_COLOUR), strict=True
         ):
+            text = f"{curve.name} {values[step]:+.2f}"
             cv2.putText(strip, text, (self._left + 2, row), cv2.FONT_HERSHEY_SIMPLEX, 0.42, PAPER, 3, cv2.LINE_AA)
             cv2.putText(strip, text, (self._left + 2, row), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
         return strip
 
 
 def film_episode(
-    env: Any, seed: int, trace: EpisodeTrace, path: Path, *, every: int = 2, most_s: float | None = None
+    env: Any,
+    seed: int,
+    trace: EpisodeTrace,
+    curves: tuple[VideoCurve, VideoCurve],
+    path: Path,
+    *,
+    every: int = 2,
+    most_s: float | None = None,
 ) -> None:
     """Drive an episode again by its recorded actions and film it.
 
@@ -113,6 +123,7 @@ def film_episode(
         env: an environment of the episode's scenario with ``render_mode="rgb_array"``.
         seed: the episode's seed.
         trace: the episode.
+        curves: of the trace, drawn under the pictures.
         path: the ``.mp4`` to write.
         every: one picture for every so many control steps.
         most_s: stop after so many seconds of the episode; None for all of it.
@@ -128,5 +139,5 @@ def film_episode(
                 continue
             picture = env.render()
             if strip is None:
-                strip = CurveStrip(trace, picture.shape[1])
+                strip = CurveStrip(trace, curves, picture.shape[1])
             add(np.vstack([picture, strip.at(step)]))

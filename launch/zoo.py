@@ -17,7 +17,7 @@ from launch.console import complain, run_command_line, say
 from launch.evaluate import evaluate
 from launch.progress import progress_bar
 from launch.record import record
-from launch.recording import Recording
+from launch.tasks.lane_keeping import DrivingRecording
 from launch.train import DrivingCheck, Trained, recipe, train
 from liquid_pilot.analysis.results import EpisodeResult, aggregate
 from liquid_pilot.imitation import LiquidStage, PerceptionStage
@@ -34,11 +34,11 @@ SCENARIOS = (
     *["train-corners"] * 4,
 )
 FRAMES = 120_000
-WIDE = Recording(heading_slip_m=1.5, speed_high=1.35, steering_pulse_gain=2.0)
+WIDE = DrivingRecording(heading_slip_m=1.5, speed_high=1.35, steering_pulse_gain=2.0)
 """How the expert is recorded: with all that can go wrong before a corner."""
 OWN_FRAMES = 40_000
 """Of the second round."""
-OWN = Recording(
+OWN = DrivingRecording(
     frames=64,
     lateral_m=0.5,
     heading_rad=0.05,
@@ -83,7 +83,7 @@ def make(work: Path = WORK) -> Path:
     return target
 
 
-def _record(out: Path, frames: int, recording: Recording, driver: str | None = None) -> None:
+def _record(out: Path, frames: int, recording: DrivingRecording, driver: str | None = None) -> None:
     complain(f"recording -> {out}")
     with progress_bar("record", "frames") as progress:
         record(SCENARIOS, out, frames=frames, seed=SEED, recording=recording, driver=driver, progress=progress)

@@ -27,7 +27,7 @@ Key = str | int
 Node = yaml.Node | None
 AnyScenario = Scenario | FlightScenario
 """A drive on a road, or a flight of the drone."""
-Kind = Literal["drive", "flight"]
+Kind = Literal["driving", "flight"]
 D = TypeVar("D", bound=Document)
 
 
@@ -42,7 +42,7 @@ def catalogue(split: str | None = None, kind: Kind | None = None) -> list[str]:
     if split is not None:
         names = [name for name in names if load(name).split == split]
     if kind is not None:
-        names = [name for name in names if isinstance(load(name), FlightScenario) == (kind == "flight")]
+        names = [name for name in names if load(name).kind == kind]
     return names
 
 
@@ -70,7 +70,7 @@ def _place(scenario: AnyScenario) -> str:
 
 def _others(model: type[AnyScenario]) -> str:
     """Two examples from the catalogue."""
-    return ", ".join(catalogue(kind="drive" if model is Scenario else "flight")[:2]) + " ..."
+    return ", ".join(catalogue(kind="driving" if model is Scenario else "flight")[:2]) + " ..."
 
 
 def load(name_or_path: str | os.PathLike[str] | AnyScenario) -> AnyScenario:

@@ -8,7 +8,7 @@ Weather and faults have modules of their own, :mod:`scenarios.weather` and :mod:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -132,6 +132,9 @@ class Surroundings(Part):
     the seed below plus the road's seed (:meth:`Scenario.for_episode` replaces them)."""
     seed: int = Field(default=0, ge=0)
     """Where each tree and house stands."""
+    recolour: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How far the colours of road, land, leaves, walls and sky are drawn at random for each world, so that a network
+    does not learn them: 0 not at all, 1 by a factor of up to two in each channel (roads and land only get darker)."""
 
 
 class CameraSpec(Part):
@@ -169,6 +172,8 @@ class Limits(Part):
 class Scenario(Document):
     """One drive on a road; see the module's docstring, and ``scenarios/catalogue`` for examples."""
 
+    kind: ClassVar[Literal["driving"]] = "driving"
+    """Tells it from a flight; a file does not say it."""
     description: OneLine
     """One line that says what is special about it."""
     road: RoadSource
@@ -192,7 +197,7 @@ class Scenario(Document):
     split: Split = "demo"
     """What the scenario is for: documentation, and the grouping of `liquid-pilot scenarios`."""
 
-    def road_seed(self, episode_seed: int) -> int | None:
+    def world_seed(self, episode_seed: int) -> int | None:
         """The seed of the generated road in this episode; None for a shipped map or a file."""
         if self.road.generate is None:
             return None
@@ -204,7 +209,7 @@ class Scenario(Document):
         absolute path. Its dict alone says what was driven, and ``for_episode`` of it changes nothing.
         """
         road, surroundings = self.road, self.surroundings
-        seed = self.road_seed(episode_seed)
+        seed = self.world_seed(episode_seed)
         if road.generate is not None and isinstance(road.generate.seed, SeedFamily):
             road = RoadSource(generate=road.generate.model_copy(update={"seed": seed}))
             # Each road of a family has its own trees, not the same draw laid over another road.
@@ -234,7 +239,7 @@ class Scenario(Document):
                 raise MapError(str(path), f"{error.strerror}; `road: file:` is relative to the YAML file") from error
             except UnicodeDecodeError as error:
                 raise MapError(str(path), f"not UTF-8 text at byte {error.start}") from error
-        generate, seed = self.road.generate, self.road_seed(episode_seed)
+        generate, seed = self.road.generate, self.world_seed(episode_seed)
         if generate is None or seed is None:  # RoadSource._exactly_one has seen to it
             raise MapError(self.name, "neither map, file nor generate")
         return f"{generate.style}-{seed}", maps.generate(seed, generate.style, generate.length_m)

@@ -72,6 +72,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         effect_seconds: time spent on weather and faults so far, s.
     """
 
+    action_names: tuple[str, ...] = ("steering", "acceleration")
     metadata = {  # noqa: RUF012
         "render_modes": ["rgb_array", "human"],
         "render_fps": round(1.0 / CONTROL_PERIOD),
@@ -255,6 +256,12 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         """What the present episode's sensors would deliver under another scenario's camera, weather and faults."""
         ride = self.ride
         return Senses(scenario, ride.world, self._seed, self.draw)
+
+    def observe_with(self, senses: Senses) -> Observation:
+        """The present moment as other sensors deliver it (`senses_under`): ``image``, ``speed``, ``elapsed``."""
+        image, elapsed = senses.look(self.ride, self.car_pose())
+        speed = np.array((senses.speed(self.ride),), dtype=np.float32)
+        return {"image": image, "speed": speed, "elapsed": np.array((elapsed,), dtype=np.float32)}
 
     def draw(self, spec: CameraSpec, eye: Pose, more: frozenset[str]) -> Frame:
         """The clear picture of a camera at ``eye``, with the channels in ``more`` besides rgb; a world of your own

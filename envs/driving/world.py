@@ -61,6 +61,7 @@ class WorldKey:
     map_digest: str
     theme: str
     seed: int
+    recolour: float
 
 
 class DrivingWorld:
@@ -71,14 +72,16 @@ class DrivingWorld:
         text: OpenDRIVE.
         theme: look of the land, one of the scenarios' themes.
         seed: of the surroundings.
+        recolour: 0..1, how far their colours are drawn at random, see `envs.render.recolour`.
 
     Raises MapError when the text is no usable road map.
     """
 
-    def __init__(self, name: str, text: str, theme: str, seed: int) -> None:
+    def __init__(self, name: str, text: str, theme: str, seed: int, recolour: float = 0.0) -> None:
         self.name = name
         self.theme = theme
         self.seed = seed
+        self.recolour = recolour
         self.network = parse_map(text, name)
         self._ways: dict[tuple[RouteSpec, bool], Way] = {}
         self._renderer: Renderer | None = None
@@ -125,8 +128,9 @@ class DrivingWorld:
     def scene(self) -> SceneDescription:
         """Everything that stands still: road surface, land, trees, houses, sky."""
         from envs.driving.scenery import build_scene
+        from envs.render.recolour import recoloured
 
-        return build_scene(self.network, self.theme, self.seed)
+        return recoloured(build_scene(self.network, self.theme, self.seed), self.recolour, self.seed)
 
     @cached_property
     def obstacles(self) -> ObstacleGrid:
@@ -193,9 +197,9 @@ class WorldCache(Keeper[WorldKey, DrivingWorld]):
         """The world of a scenario's episode, in use by ``user`` until `give_back`. Raises MapError, ScenarioError."""
         resolved = scenario.for_episode(episode_seed)
         name, text = resolved.map_text(episode_seed)
-        theme, seed = resolved.surroundings.theme, resolved.surroundings.seed
-        key = WorldKey(hashlib.sha256(text.encode()).hexdigest(), theme, seed)
-        return self.borrow(key, lambda: DrivingWorld(name, text, theme, seed), user)
+        look = resolved.surroundings
+        key = WorldKey(hashlib.sha256(text.encode()).hexdigest(), look.theme, look.seed, look.recolour)
+        return self.borrow(key, lambda: DrivingWorld(name, text, look.theme, look.seed, look.recolour), user)
 
 
 WORLDS = WorldCache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ MOST_POINTS = 400
 """Points of one line in a figure; more would only make the report larger."""
 
 
-def _new_figure(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
+def _new_figure(width: float, height: float, rows: int = 1, *, share: bool = True) -> tuple[Any, Any]:
     # The object-oriented interface: pyplot keeps every figure alive and picks a backend from the environment.
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
-    axes = figure.subplots(rows, 1, sharex=rows > 1, squeeze=False)[:, 0]
+    axes = figure.subplots(rows, 1, sharex=share and rows > 1, squeeze=False)[:, 0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25, linewidth=0.6)
@@ -48,8 +49,8 @@ def _svg(figure: Any) -> str:
     )
 
 
-def success_figure(rows: Sequence[Aggregate]) -> str:
-    """Success rate of every row with its 95 % interval, as SVG."""
+def success_figure(rows: Sequence[Aggregate], label: str) -> str:
+    """Success rate of every row with its 95 % interval, as SVG; ``label`` is what the axis counts."""
     policies = list(dict.fromkeys(r.policy for r in rows))
     scenarios = list(dict.fromkeys(r.scenario for r in rows))
     figure, (ax,) = _new_figure(8.0, 0.9 + 0.28 * len(rows) + 0.12 * len(scenarios))
@@ -73,7 +74,7 @@ def success_figure(rows: Sequence[Aggregate]) -> str:
     ax.set_yticks(range(len(scenarios)), scenarios)
     ax.set_ylim(len(scenarios) - 0.5, -0.5)
     ax.set_xlim(0, 102)
-    ax.set_xlabel("episodes completed in lane, %   (bar: 95 % interval)")
+    ax.set_xlabel(label)
     if len(policies) > 1:
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure)
@@ -134,6 +135,44 @@ def route_figure(traces: Mapping[str, Sequence[EpisodeTrace]], lane_half_width: 
     if len(traces) > 1:
         error_axis.legend(frameon=False, ncols=4, fontsize=8)
     return _svg(figure)
+
+
+def flight_figure(traces: Mapping[str, Sequence[EpisodeTrace]]) -> str:
+    """Flown paths from above and distance to the target in time: a line per flight, a colour per policy, as SVG.
+
+    Every flight is turned and moved so that it begins at the left and has its target (where it was at the end) to the
+    right of it: flights in different worlds lie on each other.
+    """
+    figure, (path_axis, distance_axis) = _new_figure(8.0, 5.2, rows=2, share=False)
+    for index, (policy, episodes) in enumerate(traces.items()):
+        colour = PALETTE[index % len(PALETTE)]
+        for number, trace in enumerate(episodes):
+            label = policy if number == 0 else None
+            keep = _thinned(len(trace))
+            x0, y0 = float(trace["x"][0]), float(trace["y"][0])
+            turn = math.atan2(float(trace["target_y"][-1]) - y0, float(trace["target_x"][-1]) - x0)
+            east, north = trace["x"][keep] - x0, trace["y"][keep] - y0
+            ahead, left = _turned(east, north, -turn)
+            path_axis.plot(ahead, left, color=colour, linewidth=0.9, alpha=0.75, label=label)
+            away = math.hypot(float(trace["target_x"][-1]) - x0, float(trace["target_y"][-1]) - y0)
+            path_axis.plot([away], [0.0], "o", color="#c1121f", markersize=4, alpha=0.6)
+            distance_axis.plot(trace["time"][keep], trace["distance"][keep], color=colour, linewidth=0.9, alpha=0.75)
+            if not trace.success:
+                path_axis.plot(ahead[-1:], left[-1:], "x", color="#c1121f", markersize=7)
+    path_axis.set_aspect("equal", adjustable="datalim")
+    path_axis.set_xlabel("metres towards the target (red)")
+    path_axis.set_ylabel("m to the left")
+    distance_axis.set_ylabel("distance, m")
+    distance_axis.set_ylim(bottom=0)
+    distance_axis.set_xlabel("seconds")
+    if len(traces) > 1:
+        path_axis.legend(frameon=False, ncols=4, fontsize=8)
+    return _svg(figure)
+
+
+def _turned(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], angle: float) -> tuple[Any, Any]:
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return cosine * x - sine * y, sine * x + cosine * y
 
 
 def _thinned(length: int) -> npt.NDArray[np.int64]:

@@ -8,23 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liquid_pilot.analysis.figures import Cell, matrix_figure, route_figure, success_figure
+from liquid_pilot.analysis.figures import Cell, matrix_figure, success_figure
+from liquid_pilot.analysis.judging import JUDGING, Judging
 from liquid_pilot.analysis.results import ALL_SCENARIOS, Aggregate, EpisodeResult, aggregate, condition_name
 from liquid_pilot.analysis.trace import EpisodeTrace
 from liquid_pilot.files import write_text
-
-COLUMNS = (
-    ("cte_rms_m", "%.2f"),
-    ("cte_p95_m", "%.2f"),
-    ("cte_max_m", "%.2f"),
-    ("lane_invasions_per_km", "%.2f"),
-    ("speed_mean_mps", "%.1f"),
-)
-"""Metrics shown with their interval; results.json holds all of them."""
-
-STRAIGHT = 2e-4
-"""Curvature in 1/m below which the failure table calls the road straight."""
-
 
 MOST_ROUTES = 24
 """Figures along the route in one report: each is some 100 kB."""
@@ -57,25 +45,29 @@ def write_report(
     cards: Mapping[str, str] | None = None,
     footnotes: Sequence[str] = (),
 ) -> None:
-    """Write the report whole or not at all; videos are embedded, so that the page can be sent to a colleague alone."""
+    """Write the report whole or not at all; videos are embedded, so that the page can be sent to a colleague alone.
+
+    The episodes are all of one kind.
+    """
+    judging = JUDGING[episodes[0].trace.kind]
     rows = aggregate([e.result for e in episodes])
     several = len({row.condition for row in rows}) > 1
     routes = list(dict.fromkeys((e.result.scenario, _condition(e)) for e in episodes))
     text = page("report.html.j2").render(
         title=title,
-        headline=headlines(rows),
+        headline=headlines(rows, judging),
+        judging=judging,
         rows=rows,
-        columns=COLUMNS,
         all_scenarios=ALL_SCENARIOS,
         several_conditions=several,
         matrices=_matrices(rows) if several else [],
-        success_svg="" if several else success_figure(rows),
+        success_svg="" if several else success_figure(rows, judging.axis),
         videos=shown_videos(videos),
-        failures=[_failure(e) for e in episodes if not e.result.success],
+        failures=[_failure(e, judging) for e in episodes if not e.result.success],
         figures=[
             {
                 "name": f"{name} ({condition})" if several else name,
-                "svg": route_figure(_traces_by_policy(episodes, name, condition)),
+                "svg": judging.figure(_traces_by_policy(episodes, name, condition)),
             }
             for name, condition in routes[:MOST_ROUTES]
         ],
@@ -102,8 +94,8 @@ def shown_videos(videos: Sequence[Video]) -> list[dict[str, str]]:
     return [{"source": _data_uri(video.path), "caption": video.caption} for video in videos]
 
 
-def headlines(rows: Sequence[Aggregate]) -> list[str]:
-    """One sentence per policy: how often it kept its lane, with the interval, and how well.
+def headlines(rows: Sequence[Aggregate], judging: Judging) -> list[str]:
+    """One sentence per policy: how often it did what it should, with the interval, and how well.
 
     Under several conditions it is about the first of them, and a second sentence names the worst.
     """
@@ -112,25 +104,24 @@ def headlines(rows: Sequence[Aggregate]) -> list[str]:
         overall = _overall([r for r in rows if r.policy == policy])
         first = overall[0]
         under = f" in {first.condition}" if len(overall) > 1 else ""
-        lines.append(
-            f"{policy} kept its lane in {_rate(first)}{under}, "
-            f"{first.metrics['cte_rms_m'].mean:.2f} m RMS off the lane's centre."
-        )
+        metric, _, words = judging.quality
+        lines.append(f"{policy} {judging.did} {_rate(first)}{under}, {words % first.metrics[metric].mean}.")
         if len(overall) > 1:
             worst = min(overall, key=lambda row: row.success_rate.mean)
             lines.append(f"{policy} at its worst, in {worst.condition}: {_rate(worst)}.")
     return lines
 
 
-def condition_table(rows: Sequence[Aggregate]) -> list[str]:
+def condition_table(rows: Sequence[Aggregate], judging: Judging) -> list[str]:
     """One aligned line for each policy and condition over all scenarios; nothing when there is but one condition."""
-    cells = [["policy", "conditions", "n", "completed", "95 % interval", "off centre RMS"]]
+    metric, heading, _ = judging.quality
+    cells = [["policy", "conditions", "n", "success", "95 % interval", heading]]
     for policy in dict.fromkeys(row.policy for row in rows):
         for row in _overall([r for r in rows if r.policy == policy]):
             rate = row.success_rate
             interval = f"{100 * rate.low:.0f} to {100 * rate.high:.0f} %"
-            rms = f"{row.metrics['cte_rms_m'].mean:.2f} m"
-            cells.append([policy, row.condition, str(row.n), f"{100 * rate.mean:.0f} %", interval, rms])
+            quality = f"{row.metrics[metric].mean:.2f} m"
+            cells.append([policy, row.condition, str(row.n), f"{100 * rate.mean:.0f} %", interval, quality])
     if len({line[1] for line in cells[1:]}) < 2:
         return []
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
@@ -184,22 +175,15 @@ def _traces_by_policy(
     return traces
 
 
-def _failure(episode: DrivenEpisode) -> dict[str, object]:
-    trace, result = episode.trace, episode.result
-    curvature = float(trace["curvature"][-1])
+def _failure(episode: DrivenEpisode, judging: Judging) -> dict[str, object]:
+    result = episode.result
     return {
         "policy": result.policy,
         "scenario": result.scenario,
         "condition": _condition(episode),
         "seed": result.seed,
         "end": result.end,
-        "time": float(trace["time"][-1]),
-        "position": float(trace["route_position"][-1]),
-        "speed": float(trace["speed"][-1]),
-        "error": float(trace["cross_track_error"][-1]),
-        "radius": "straight"
-        if abs(curvature) < STRAIGHT
-        else f"{1 / abs(curvature):.0f} {'left' if curvature > 0 else 'right'}",
+        "cells": [text(episode.trace) for _, text in judging.where_failed],
     }
 
 

@@ -23,10 +23,10 @@ class EpisodeResult:
         policy: name as given on the command line.
         scenario: scenario name.
         seed: the episode's seed; equal seeds give equal starts for every policy.
-        success: route completed without leaving the lane and without a crash.
+        success: route completed without leaving the lane and without a crash, or target reached.
         end: why the episode ended.
         steps: control steps.
-        metrics: `LaneKeepingMetrics.as_dict()`.
+        metrics: what `Judging.metrics` gives; what an episode has not (the time to a goal that was missed) is left out.
         weather: name of the weather, ``clear`` where the scenario says nothing else.
         faults: names of the injected faults.
     """
@@ -87,8 +87,9 @@ class Aggregate:
 
     Attributes:
         success_rate: share of successes, Wilson interval.
-        metrics: mean of every metric over the episodes, bootstrap interval. Cross-track RMS is pooled over episodes as
-            the mean of squares, so that it is the RMS over all time and not a mean of roots.
+        metrics: mean of every metric over the episodes that have it (their number is the estimate's n), bootstrap
+            interval. What is called ``_rms_`` is pooled over episodes as the mean of squares, so that it is the RMS
+            over all time and not a mean of roots.
         ends: how many episodes ended in which way.
     """
 
@@ -138,9 +139,9 @@ def aggregate(episodes: Sequence[EpisodeResult]) -> list[Aggregate]:
 def _aggregate(key: tuple[str, str, str, tuple[str, ...]], rows: Sequence[EpisodeResult]) -> Aggregate:
     policy, scenario, weather, faults = key
     metrics = {}
-    for name in rows[0].metrics:
-        values = [row.metrics[name] for row in rows]
-        if name == "cte_rms_m":
+    for name in dict.fromkeys(name for row in rows for name in row.metrics):
+        values = [row.metrics[name] for row in rows if name in row.metrics]
+        if "_rms_" in name:
             squared = bootstrap_mean([v * v for v in values])
             metrics[name] = Estimate(squared.mean**0.5, squared.low**0.5, squared.high**0.5, squared.n)
         else:

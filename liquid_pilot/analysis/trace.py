@@ -16,7 +16,7 @@ from liquid_pilot.files import whole_file
 
 FloatArray = npt.NDArray[np.float64]
 
-COLUMNS = {
+DRIVING_COLUMNS = {
     "time": "s since the episode began, after the step",
     "x": "m, east",
     "y": "m, north",
@@ -35,7 +35,36 @@ COLUMNS = {
     "route_position": "m along the route",
     "inference_seconds": "s that the policy took for this step (its share of the batch)",
 }
-"""The columns of a trace, one value per control step, and their units."""
+FLIGHT_COLUMNS = {
+    "time": "s since the episode began, after the step",
+    "x": "m, east",
+    "y": "m, north",
+    "z": "m above the ground",
+    "heading": "rad, counter-clockwise from east",
+    "tilt": "rad from level",
+    "speed": "m/s",
+    "velocity_ahead": "m/s, level frame of the heading",
+    "velocity_left": "m/s, level frame of the heading",
+    "velocity_up": "m/s",
+    "yaw_rate": "rad/s, positive left",
+    "vx": "action applied, -1 .. 1, positive ahead",
+    "vy": "action applied, -1 .. 1, positive left",
+    "vz": "action applied, -1 .. 1, positive up",
+    "yaw_rate_action": "action applied, -1 .. 1, positive left",
+    "target_x": "m, east",
+    "target_y": "m, north",
+    "target_z": "m above the ground",
+    "distance": "m to the target's middle",
+    "bearing": "rad from the nose to the target, positive left",
+    "visible": "1 while the target is in the picture and not behind something",
+    "clearance": "m to the nearest obstacle or the ground, at least",
+    "held": "s that the drone has been slow and near enough",
+    "collision": "1 when the drone touches something",
+    "route_position": "m nearer to the target than at the start",
+    "inference_seconds": "s that the policy took for this step (its share of the batch)",
+}
+COLUMNS = {"driving": DRIVING_COLUMNS, "flight": FLIGHT_COLUMNS}
+"""The columns of a trace by the kind of its episode, one value per control step, and their units."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +72,13 @@ class EpisodeTrace:
     """What happened in one episode, step by step.
 
     Attributes:
-        columns: float64 arrays (T,), one for each name in `COLUMNS`.
-        end: why the episode ended (``completed``, ``off_lane``, ``collision``, ``time_limit``, ``wrong_way``).
-        success: True when the route was completed without leaving the lane and without a crash.
-        route_length: length of the route in m.
+        columns: float64 arrays (T,), one for each name in `COLUMNS` of its kind.
+        end: why the episode ended (``completed``, ``off_lane``, ``collision``, ``time_limit``, ``wrong_way``; a flight:
+            ``success``, ``collision``, ``left_world``, ``time_limit``).
+        success: True when the route was completed without leaving the lane and without a crash, or the target reached.
+        route_length: length of the route, or distance to the target at the start, m.
         actions: float32 (T, A), the actions as the policy gave them: enough to drive the episode again.
+        kind: ``driving`` or ``flight``.
 
     Raises:
         BadTrace: a column is missing, of another length, or not finite.
@@ -58,14 +89,18 @@ class EpisodeTrace:
     success: bool
     route_length: float
     actions: npt.NDArray[np.float32]
+    kind: str = "driving"
 
     def __post_init__(self) -> None:
-        if missing := sorted(set(COLUMNS) - set(self.columns)):
+        if self.kind not in COLUMNS:
+            raise BadTrace(f"episode trace of the kind {self.kind!r}: this version knows {', '.join(COLUMNS)}")
+        known = COLUMNS[self.kind]
+        if missing := sorted(set(known) - set(self.columns)):
             raise BadTrace(f"episode trace without the columns {', '.join(missing)}: record it with this version")
-        lengths = {name: len(self.columns[name]) for name in COLUMNS} | {"actions": len(self.actions)}
+        lengths = {name: len(self.columns[name]) for name in known} | {"actions": len(self.actions)}
         if len(set(lengths.values())) != 1 or not len(self.actions):
             raise BadTrace(f"episode trace with columns of different lengths or none at all: {lengths}")
-        for name in COLUMNS:
+        for name in known:
             if not np.isfinite(self.columns[name]).all():
                 raise BadTrace(f"episode trace: column {name} holds NaN or infinity")
 
@@ -77,7 +112,8 @@ class EpisodeTrace:
 
     def save(self, path: Path) -> None:
         """Write the trace as ``.npz``, whole or not at all."""
-        header = json.dumps({"end": self.end, "success": self.success, "route_length": self.route_length})
+        told = {"kind": self.kind, "end": self.end, "success": self.success, "route_length": self.route_length}
+        header = json.dumps(told)
         arrays: dict[str, Any] = dict(self.columns)
         with whole_file(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, _header=np.array(header), _actions=self.actions, **arrays)
@@ -94,4 +130,5 @@ class EpisodeTrace:
                 success=bool(header["success"]),
                 route_length=float(header["route_length"]),
                 actions=np.asarray(stored["_actions"], np.float32),
+                kind=str(header["kind"]),
             )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JointStage,
         LiquidStage,
         PerceptionStage,
+        Stage,
         TrainConfig,
     )
     from liquid_pilot.imitation.progress import Progress
@@ -36,6 +37,7 @@ _HOMES = {
         "JointStage",
         "LiquidStage",
         "PerceptionStage",
+        "Stage",
         "TrainConfig",
     ),
     "progress": ("Progress",),
@@ -55,6 +57,7 @@ __all__ = [
     "LiquidStage",
     "PerceptionStage",
     "Progress",
+    "Stage",
     "TrainConfig",
     "TrainResult",
     "Validation",

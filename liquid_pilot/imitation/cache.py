@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_pilot.drives import DriveInfo, read_drive
+from liquid_pilot.drives import Drive, DriveInfo, read_drive
 from liquid_pilot.files import TEMPORARY_SUFFIX, whole_file
 from liquid_pilot.imitation.errors import DrivesDoNotFit, NoSpaceForFrames
 
@@ -61,15 +61,16 @@ def open_frames(
     drives: Sequence[Path],
     infos: Sequence[DriveInfo],
     folder: Path,
-    measured: Sequence[str],
+    measured: Sequence[tuple[str, int]],
     truth: Sequence[str],
     progress: Callable[[int, int], None],
 ) -> Frames:
     """The frames of these drives, from the cache in ``folder`` or decoded into it now.
 
     infos: the drives' headers, from `read_infos`, which makes sure that they fit together; measured: keys of the
-    observation, each of which every drive must hold; truth: names of privileged values, of which those are taken that
-    every drive holds. progress(frames done, all) is called after each drive.
+    observation and which element of it (an observation of several elements is recorded as ``velocity_0``...), each of
+    which every drive must hold; truth: names of privileged values, of which those are taken that every drive holds.
+    progress(frames done, all) is called after each drive.
     Raises `BrokenDrive` (liquid_pilot.drives), `DrivesDoNotFit` and `NoSpaceForFrames`.
     """
     wanted = _Wanted(tuple(measured), tuple(truth))
@@ -91,19 +92,20 @@ def open_frames(
 
 
 def road_of(info: DriveInfo) -> str:
-    """What tells the road of a drive from other roads: two drives with the same answer must not be split.
+    """What tells the road (or land) of a drive from others: two drives with the same answer must not be split.
 
-    The digest of the map where the recorder has noted it, otherwise what the resolved scenario says of its road.
+    The digest of the world where the recorder has noted it, otherwise what the resolved scenario says of its road.
     """
-    known = info.options.get("map_sha256")
-    return str(known) if known else json.dumps(info.scenario.get("road", info.scenario_name), sort_keys=True)
+    known = info.options.get("world_sha256")
+    told = info.scenario.get("road") or info.scenario.get("world") or info.scenario_name
+    return str(known) if known else json.dumps(told, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class _Wanted:
     """Names of the numbers to take out of each drive."""
 
-    measured: tuple[str, ...]
+    measured: tuple[tuple[str, int], ...]
     truth: tuple[str, ...]
 
 
@@ -166,7 +168,8 @@ def _build(
 def _decode(path: Path, images: NDArray[np.uint8], wanted: _Wanted) -> _Numbers:
     """Decode one drive: its pictures into ``images`` (T, H, W, 3), the rest is returned."""
     drive = read_drive(path, truth=bool(wanted.truth))
-    missing = [name for name in (*wanted.measured, "elapsed") if name not in drive.observation]
+    names = [_name(drive, *one) for one in wanted.measured]
+    missing = [name for name in (*names, "elapsed") if name not in drive.observation]
     if missing:
         raise DrivesDoNotFit(
             f"{path}: the observations hold no {', '.join(missing)}, which the network reads; they hold "
@@ -174,11 +177,16 @@ def _decode(path: Path, images: NDArray[np.uint8], wanted: _Wanted) -> _Numbers:
         )
     images[:] = drive.images
     return _Numbers(
-        measured=_columns([drive.observation[name] for name in wanted.measured], len(drive.times)),
+        measured=_columns([drive.observation[name] for name in names], len(drive.times)),
         elapsed=drive.elapsed.astype(np.float32),
         action=drive.action.astype(np.float32),
         truth={name: drive.truth[name].astype(np.float32) for name in wanted.truth if name in drive.truth},
     )
+
+
+def _name(drive: Drive, key: str, index: int) -> str:
+    """Under which name a drive holds an element of an observation."""
+    return key if index == 0 and key in drive.observation else f"{key}_{index}"
 
 
 def _columns(values: Sequence[NDArray[np.floating[Any]]], rows: int) -> NDArray[np.float32]:

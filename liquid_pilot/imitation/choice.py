@@ -12,19 +12,20 @@ from liquid_pilot.imitation.validation import Validation
 class ClosedLoopScore:
     """How a network drove on a few validation scenarios.
 
-    success: share of the episodes that ended well; completion: mean share of the route that was driven;
-    cross_track_rms: m, over all episodes; episodes: how many.
+    success: share of the episodes that ended well; completion: mean share of the route that was driven; error: what
+    should be small besides, over all episodes (a car: RMS off the lane's centre, a drone: RMS distance to the target in
+    the end; m); episodes: how many.
     """
 
     success: float
     completion: float
-    cross_track_rms: float
+    error: float
     episodes: int
 
     @property
     def rank(self) -> tuple[float, float, float]:
-        """Larger is better: first success, then how far it came, then how near to the lane's centre it stayed."""
-        return self.success, self.completion, -self.cross_track_rms
+        """Larger is better: first success, then how far it came, then how small its error was."""
+        return self.success, self.completion, -self.error
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,6 @@ def check_names(config: TrainConfig) -> None:
     missing = [name for name in config.network.actions if name not in config.actions]
     if missing:
         raise DrivesDoNotFit(f"the recipe says nothing about {', '.join(missing)}: add it to TrainConfig.actions")
-    indexed = [one.observation for one in config.network.measurements if one.index != 0]
-    if indexed:
-        raise DrivesDoNotFit(f"drives hold single numbers, but the network reads an element of {', '.join(indexed)}")
 
 
 def check_fit(drive: DriveInfo, network: PilotConfig) -> None:

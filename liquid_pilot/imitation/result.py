@@ -108,8 +108,8 @@ def write_card(config: TrainConfig, drives: int, result: TrainResult) -> str:
     if score is not None:
         lines += [
             "",
-            "## Driving, on the roads where this network was chosen among the last ones",
-            f"{score.success:.0%} of {score.episodes} episodes completed, cross-track error RMS "
-            f"{score.cross_track_rms:.3f} m. Chosen on these very roads, so judge it on others.",
+            "## Closed loop, in the worlds where this network was chosen among the last ones",
+            f"{score.success:.0%} of {score.episodes} episodes succeeded, {score.completion:.0%} of the way made, "
+            f"error {score.error:.3f} m RMS. Chosen in these very worlds, so judge it in others.",
         ]
     return "\n".join(lines) + "\n"

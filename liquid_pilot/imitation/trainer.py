@@ -155,7 +155,7 @@ class _Training:
         """Decode the drives, after making sure that they can be learned from; takes back the folders otherwise."""
         infos = read_infos(self.paths)
         split = split_for(infos, self.config)
-        measured = [one.observation for one in self.config.network.measurements]
+        measured = [(one.observation, one.index) for one in self.config.network.measurements]
         try:
             frames = open_frames(self.paths, infos, self.cache, measured, self.config.truth, self._decoded)
         except LiquidPilotError:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from liquid_pilot.analysis.trace import COLUMNS, EpisodeTrace
+from liquid_pilot.analysis.trace import DRIVING_COLUMNS, EpisodeTrace
 
 
 def make_trace(
@@ -12,7 +12,7 @@ def make_trace(
 ) -> EpisodeTrace:
     """A drive at 10 m/s on a straight road; any column may be a constant or a function of the time."""
     time = 0.05 * np.arange(1, steps + 1)
-    values = {name: np.zeros(steps) for name in COLUMNS}
+    values = {name: np.zeros(steps) for name in DRIVING_COLUMNS}
     values |= {"time": time, "speed": np.full(steps, 10.0), "route_position": 10.0 * time, "x": 10.0 * time}
     for name, value in columns.items():
         values[name] = np.asarray(value(time)) if callable(value) else np.full(steps, float(value))

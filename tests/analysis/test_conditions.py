@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from liquid_pilot.analysis.figures import Cell, matrix_figure
-from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.judging import LANE_KEEPING
+from liquid_pilot.analysis.lane_keeping import lane_keeping_metrics
 from liquid_pilot.analysis.open_loop import ActionError, OpenLoopResult, write_open_loop
 from liquid_pilot.analysis.report import DrivenEpisode, condition_table, headlines, write_report
 from liquid_pilot.analysis.results import EpisodeResult, aggregate
@@ -36,7 +37,7 @@ ROWS = aggregate([e.result for e in MATRIX])
 
 
 def test_the_table_has_a_line_for_each_condition_over_all_scenarios() -> None:
-    lines = condition_table(ROWS)
+    lines = condition_table(ROWS, LANE_KEEPING)
     assert len(lines) == 1 + 4
     assert [re.split(r"\s{2,}", line)[1:4] for line in lines[1:]] == [
         ["clear", "8", "100 %"],
@@ -45,11 +46,11 @@ def test_the_table_has_a_line_for_each_condition_over_all_scenarios() -> None:
         ["night, jpeg:3", "8", "75 %"],
     ]
     alone = [e.result for e in MATRIX if (e.result.weather, e.result.faults) == ("clear", ())]
-    assert condition_table(aggregate(alone)) == []
+    assert condition_table(aggregate(alone), LANE_KEEPING) == []
 
 
 def test_headlines_name_the_first_condition_and_the_worst() -> None:
-    first, worst = headlines(ROWS)
+    first, worst = headlines(ROWS, LANE_KEEPING)
     assert first.startswith("ncp19 kept its lane in 8 of 8 episodes")
     assert "in clear," in first
     assert worst.startswith("ncp19 at its worst, in night, jpeg:3: 6 of 8 episodes (75 %")

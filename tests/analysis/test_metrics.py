@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from liquid_pilot.analysis.errors import BadTrace
-from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.lane_keeping import lane_keeping_metrics
 from liquid_pilot.analysis.trace import EpisodeTrace
 from tests.analysis.factory import make_trace
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liquid_pilot.analysis.errors import BadResults
-from liquid_pilot.analysis.metrics import lane_keeping_metrics
+from liquid_pilot.analysis.lane_keeping import lane_keeping_metrics
 from liquid_pilot.analysis.report import DrivenEpisode, Video, write_report
 from liquid_pilot.analysis.results import EpisodeResult, aggregate, read_episodes, write_results
 from tests.analysis.factory import make_trace

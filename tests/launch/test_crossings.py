@@ -3,7 +3,7 @@
 import numpy as np
 
 from envs.driving.env import LaneKeepingEnv
-from launch.recording import Recording, segment_start
+from launch.tasks.lane_keeping import DrivingRecording, segment_start
 
 
 def test_a_town_has_crossings_and_segments_begin_before_them() -> None:
@@ -13,10 +13,10 @@ def test_a_town_has_crossings_and_segments_begin_before_them() -> None:
     assert len(way.crossings) == len({s for road, _, s in way.route.lanes if network.roads[road].junction is not None})
     assert len(way.crossings) >= 3
     assert all(10.0 < end - begin < 60.0 for begin, end in way.crossings)
-    recording = Recording()
+    recording = DrivingRecording()
 
     def share(crossing_curvature: float) -> float:
-        chosen = Recording(crossing_curvature=crossing_curvature)
+        chosen = DrivingRecording(crossing_curvature=crossing_curvature)
         starts = [segment_start(chosen, way, seed)["position_m"] for seed in range(300)]
         near = [any(begin - 40.0 < s < end for begin, end in way.crossings) for s in starts]
         return float(np.mean(near))

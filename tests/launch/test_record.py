@@ -19,12 +19,12 @@ import scenarios
 from launch import record as record_module
 from launch.errors import FolderInUse, OutputNotWritable, RecordingError, WorkerDied
 from launch.record import Block, Recorded, episode_seed, record
-from launch.recording import Recording
+from launch.tasks.lane_keeping import DrivingRecording
 from liquid_pilot.drives import BrokenDrive, UnwritableDrive, find_drives, read_drive, read_info, verify
 from scenarios import Scenario, ScenarioError, UnknownScenario
 
 HERE = Path(__file__).parent
-SHORT = Recording(frames=12)
+SHORT = DrivingRecording(frames=12)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_whole_drives(tmp_path, worlds) -> None:
         out,
         episodes=2,
         workers=1,
-        recording=Recording(mode="drives"),
+        recording=DrivingRecording(mode="drives"),
         progress=lambda done, total, note="": calls.append((done, total, note)),
         make_env=worlds.QuickWorld,
     )
@@ -181,12 +181,12 @@ BAD = {
     "no episodes": (["train-lane"], {"episodes": 0}, RecordingError, "at least one"),
     "frames of drives": (
         ["train-lane"],
-        {"episodes": None, "frames": 9, "recording": Recording(mode="drives")},
+        {"episodes": None, "frames": 9, "recording": DrivingRecording(mode="drives")},
         RecordingError,
         "number of episodes",
     ),
     "policy": (["train-lane"], {"policy": "expart"}, Exception, "expert"),
-    "too long segments": (["train-lane"], {"recording": Recording(frames=5000)}, RecordingError, "needs 5000 m"),
+    "too long segments": (["train-lane"], {"recording": DrivingRecording(frames=5000)}, RecordingError, "needs 5000 m"),
 }
 
 
@@ -232,7 +232,7 @@ def test_two_scenarios_of_one_name(tmp_path) -> None:
 def test_bad_recordings() -> None:
     for change in ({"mode": "laps"}, {"frames": 1}, {"pulse_s": (2.0, 1.0)}, {"pause_s": (0.0, 1.0)}):
         with pytest.raises(RecordingError):
-            Recording(**change)
+            DrivingRecording(**change)
 
 
 def test_a_damaged_drive_in_the_folder_is_named(recorded, tmp_path, worlds) -> None:
@@ -295,9 +295,9 @@ def test_blocks_hold_every_episode_once_and_one_road_each() -> None:
         blocks: list[Block] = record_module._blocks(scenario, range(count), 5, 1, workers)
         assert sorted(n for block in blocks for n in block.episodes) == list(range(count))
         for block in blocks:
-            assert len({scenario.road_seed(episode_seed(scenario, 5, n)) for n in block.episodes}) == 1
+            assert len({scenario.world_seed(episode_seed(scenario, 5, n)) for n in block.episodes}) == 1
         if name == "train-mixed":
-            assert len(blocks) == 80
+            assert len(blocks) == 120
 
 
 def test_what_is_named_twice_is_recorded_twice_as_much(tmp_path, worlds) -> None:
@@ -314,10 +314,10 @@ import sys
 sys.path.insert(0, sys.argv[2])
 import quick_worlds
 from launch.record import record
-from launch.recording import Recording
+from launch.tasks.lane_keeping import DrivingRecording
 if __name__ == "__main__":
     result = record(["train-lane", "train-country"], sys.argv[1], episodes=30, seed=1, workers=2,
-                    recording=Recording(frames=24), make_env=quick_worlds.SlowWorld)
+                    recording=DrivingRecording(frames=24), make_env=quick_worlds.SlowWorld)
     print(result.new_episodes)
 """
 
@@ -341,7 +341,7 @@ def uninterrupted(tmp_path_factory) -> dict[str, str]:
     import quick_worlds
 
     out = tmp_path_factory.mktemp("whole") / "out"
-    names, recording = ["train-lane", "train-country"], Recording(frames=24)
+    names, recording = ["train-lane", "train-country"], DrivingRecording(frames=24)
     record(names, out, episodes=30, seed=1, workers=1, recording=recording, make_env=quick_worlds.QuickWorld)
     sys.path.remove(str(HERE))
     return digests(out)
@@ -401,7 +401,7 @@ def test_a_killed_worker_is_replaced(tmp_path, uninterrupted, worlds) -> None:
         episodes=30,
         seed=1,
         workers=1,
-        recording=Recording(frames=24),
+        recording=DrivingRecording(frames=24),
         progress=kill_one,
         make_env=worlds.SlowWorld,
     )
@@ -413,7 +413,7 @@ def test_a_killed_worker_is_replaced(tmp_path, uninterrupted, worlds) -> None:
 def test_the_real_world_is_recorded_and_driven_again_bit_by_bit(tmp_path) -> None:
     from launch.replay import check_replay
 
-    record(["train-country"], tmp_path / "out", episodes=2, recording=Recording(frames=8), workers=1)
+    record(["train-country"], tmp_path / "out", episodes=2, recording=DrivingRecording(frames=8), workers=1)
     drives = find_drives(tmp_path / "out")
     images = [read_drive(path).images for path in drives]
     assert images[0].shape == (8, 78, 200, 3)

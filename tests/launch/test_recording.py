@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import scenarios
-from launch.recording import Pulses, Recording, curvature_ahead, disturbed, segment_start
+from launch.recording import Pulses
+from launch.tasks.lane_keeping import DrivingRecording, curvature_ahead, segment_start
 
 
 def way_of(name: str, seed: int = 0):
@@ -21,12 +22,12 @@ def hairpins():
     return way_of("train-hairpins")
 
 
-ROOM = Recording().frames * 0.05 * 20.0
+ROOM = DrivingRecording().frames * 0.05 * 20.0
 """m: a segment at 20 m/s, the fastest that one may be."""
 
 
 def test_segment_starts_are_where_they_should_be(hairpins) -> None:
-    recording = Recording(heading_slip_m=1.5)
+    recording = DrivingRecording(heading_slip_m=1.5)
     starts = [segment_start(recording, hairpins, seed) for seed in range(400)]
     assert starts[3] == segment_start(recording, hairpins, 3)
     positions = np.array([start["position_m"] for start in starts])
@@ -42,7 +43,7 @@ def test_segment_starts_are_where_they_should_be(hairpins) -> None:
     share = np.abs(heading) / (0.12 + 1.5 * here)
     assert 0.95 < share.max() <= 1.05
     assert np.abs(heading).max() > 0.15
-    plain = [abs(segment_start(Recording(), hairpins, seed)["heading_rad"]) for seed in range(400)]
+    plain = [abs(segment_start(DrivingRecording(), hairpins, seed)["heading_rad"]) for seed in range(400)]
     assert 0.11 < max(plain) <= 0.12
     assert positions.min() >= 0.0
     assert positions.max() <= hairpins.route.length - ROOM
@@ -61,32 +62,32 @@ def test_starts_follow_the_curvature_of_the_next_forty_metres(hairpins) -> None:
     assert curvature_ahead(hairpins, places, 40.0) == pytest.approx(ahead, abs=0.03 * ahead.max())
     expected = 0.2 * ahead.mean() + 0.8 * (ahead**2).sum() / ahead.sum()
     assert expected > 1.3 * ahead.mean()
-    drawn = [segment_start(Recording(), hairpins, seed)["position_m"] for seed in range(4000)]
+    drawn = [segment_start(DrivingRecording(), hairpins, seed)["position_m"] for seed in range(4000)]
     assert np.interp(drawn, places, ahead).mean() == pytest.approx(expected, rel=0.05)
 
 
 def test_pulses_are_smooth_bounded_and_sometimes_absent() -> None:
     times = np.arange(0.0, 60.0, 0.05)
-    pulses = Pulses(Recording(), 5)
+    pulses = Pulses(DrivingRecording(), 5)
     added = np.array([pulses.at(time) for time in times])
-    again = Pulses(Recording(), 5)
+    again = Pulses(DrivingRecording(), 5)
     assert (added == np.array([again.at(time) for time in times])).all()
-    assert not (added == np.array([Pulses(Recording(), 6).at(time) for time in times])).all()
+    assert not (added == np.array([Pulses(DrivingRecording(), 6).at(time) for time in times])).all()
     for axis, height in enumerate((0.12, 0.8)):
         assert 0.7 * height < np.abs(added[:, axis]).max() <= height
         assert added[:, axis].min() < -0.3 * height < 0.3 * height < added[:, axis].max()
         # A half sine of 0.3 s rises at most by height * pi / 0.3 a second.
         assert np.abs(np.diff(added[:, axis])).max() <= height * np.pi / 0.3 * 0.05 + 1e-12
         assert 0.2 < (added[:, axis] == 0.0).mean() < 0.8
-    none = Pulses(Recording(steering_pulse=0.0), 5)
+    none = Pulses(DrivingRecording(steering_pulse=0.0), 5)
     calm = np.array([none.at(time) for time in times])
     assert (calm[:, 0] == 0.0).all()
     assert (calm[:, 1] == added[:, 1]).all()  # the axes do not share random numbers
 
 
 def test_the_applied_action_stays_in_its_bounds() -> None:
-    applied = disturbed(np.float32([0.95, -0.5]), np.array([0.12, -0.8]))
+    applied = DrivingRecording().disturbed(np.float32([0.95, -0.5]), np.array([0.12, -0.8]))
     assert applied.dtype == np.float32
     assert applied.tolist() == [1.0, -1.0]
-    grown = disturbed(np.float32([-0.25, -0.5]), np.array([0.1, 0.1]), 2.0)
+    grown = DrivingRecording(steering_pulse_gain=2.0).disturbed(np.float32([-0.25, -0.5]), np.array([0.1, 0.1]))
     assert grown == pytest.approx(np.float32([-0.25 + 0.1 * 1.5, -0.4]))

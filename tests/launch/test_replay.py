@@ -12,8 +12,8 @@ import pytest
 
 from launch.errors import NotReplayable
 from launch.record import record
-from launch.recording import Recording
 from launch.replay import check_replay, compare
+from launch.tasks.lane_keeping import DrivingRecording
 from liquid_pilot.drives import BrokenDrive, DriveNotFound, DriveWriter, Step, find_drives, iter_steps, read_info
 
 HERE = Path(__file__).parent
@@ -37,9 +37,9 @@ def drives(tmp_path_factory, worlds) -> dict[str, Path]:
     shutil.copy(Path(sys.modules["scenarios"].__file__).parent / "maps" / "country-1.xodr", folder / "road.xodr")
     (folder / "own.yaml").write_text("description: own map\nroad: {file: road.xodr}\nroute: {length_m: 200}\n")
     common = {"episodes": 1, "workers": 1, "make_env": worlds.QuickWorld}
-    record(["train-mixed"], folder / "segments", recording=Recording(frames=20), **common)
-    record([folder / "short.yaml"], folder / "drives", recording=Recording(mode="drives"), **common)
-    record([folder / "own.yaml"], folder / "own", recording=Recording(frames=12), **common)
+    record(["train-mixed"], folder / "segments", recording=DrivingRecording(frames=20), **common)
+    record([folder / "short.yaml"], folder / "drives", recording=DrivingRecording(mode="drives"), **common)
+    record([folder / "own.yaml"], folder / "own", recording=DrivingRecording(frames=12), **common)
     return {name: find_drives(folder / name)[0] for name in ("segments", "drives", "own")}
 
 
@@ -111,7 +111,7 @@ def test_a_changed_map_is_the_cause_that_is_named(drives, worlds) -> None:
     road.write_text(text.replace("</OpenDRIVE>", "<!-- touched --></OpenDRIVE>"))
     check = check_replay(drives["own"], make_env=worlds.QuickWorld)
     assert check.identical  # a comment changes no road
-    assert check.map_changed
+    assert check.world_changed
     assert "the map is not the one" in check_replay(drives["own"], make_env=worlds.ChangedWorld).summary
     road.unlink()
     with pytest.raises(NotReplayable, match="road that was driven cannot be found"):
@@ -170,7 +170,7 @@ KINDS = ("train-corners", "weather-storm", "fault-frozen-bursts", "fault-slack-s
 def weathered(tmp_path_factory) -> Path:
     """Recorded by two other processes."""
     out = tmp_path_factory.mktemp("kinds") / "drives"
-    record(KINDS, out, episodes=2, seed=4, recording=Recording(frames=6), workers=2)
+    record(KINDS, out, episodes=2, seed=4, recording=DrivingRecording(frames=6), workers=2)
     return out
 
 
@@ -179,7 +179,7 @@ def test_drives_under_weather_and_faults_are_bit_identical(weathered, tmp_path) 
     assert len(drives) == 2 * len(KINDS)
     for path in drives:
         assert check_replay(path).summary == "bit-identical, 6 frames", path.name
-    record(KINDS, tmp_path / "one", episodes=2, seed=4, recording=Recording(frames=6), workers=1)
+    record(KINDS, tmp_path / "one", episodes=2, seed=4, recording=DrivingRecording(frames=6), workers=1)
     for path in drives:
         assert (tmp_path / "one" / path.name).read_bytes() == path.read_bytes(), "as with two workers"
 

@@ -12,8 +12,8 @@ import pytest
 from launch.conditions import conditions
 from launch.errors import BadSelection, FolderInUse, NotReplayable
 from launch.record import record
-from launch.recording import Recording
 from launch.rerun import rerun
+from launch.tasks.lane_keeping import DrivingRecording
 from liquid_pilot.drives import find_drives, read_drive
 from policies import UnknownPolicy
 from scenarios import Scenario, ScenarioError, load
@@ -25,7 +25,7 @@ def drive(tmp_path_factory) -> Path:
     (folder / "short.yaml").write_text(
         "description: short\nroad: {map: country-1}\nroute: {length_m: 40}\nstart: {lateral_m: 0.3}\n"
     )
-    calm = Recording(mode="drives", steering_pulse=0.0, acceleration_pulse=0.0)
+    calm = DrivingRecording(mode="drives", steering_pulse=0.0, acceleration_pulse=0.0)
     record([folder / "short.yaml"], folder / "drives", episodes=1, workers=1, recording=calm)
     return find_drives(folder / "drives")[0]
 

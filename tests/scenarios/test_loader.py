@@ -204,10 +204,10 @@ def test_load_takes_name_path_and_scenario() -> None:
 
 def test_catalogue_has_what_was_promised() -> None:
     by_split = {split: scenarios.catalogue(split) for split in get_args(Split)}
-    assert sorted(name for names in by_split.values() for name in names) == scenarios.catalogue(kind="drive")
+    assert sorted(name for names in by_split.values() for name in names) == scenarios.catalogue(kind="driving")
     for split, names in by_split.items():
         assert all(name.startswith(f"{split}-") for name in names)
-    roads = {name: scenarios.load(name).road for name in scenarios.catalogue(kind="drive")}
+    roads = {name: scenarios.load(name).road for name in scenarios.catalogue(kind="driving")}
     used = {split: {roads[name].map for name in names} - {None} for split, names in by_split.items()}
     assert len(used["train"]) >= 6
     assert len(used["heldout"]) >= 6
@@ -229,7 +229,7 @@ def test_catalogue_has_what_was_promised() -> None:
                     assert seen.setdefault((generate.style, seed), split) == split
 
 
-@pytest.mark.parametrize("name", scenarios.catalogue(kind="drive"))
+@pytest.mark.parametrize("name", scenarios.catalogue(kind="driving"))
 def test_every_entry_loads_and_has_its_road(name: str) -> None:
     scenario = scenarios.load(name)
     trained = scenario.split in ("train", "validation")

@@ -84,7 +84,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "road": {"map": "country-1"},
         "route": {},
         "start": {"position": "begin", "lateral_m": 0.0, "heading_deg": 0.0, "speed": "target"},
-        "surroundings": {"theme": "meadow", "seed": 0},
+        "surroundings": {"theme": "meadow", "seed": 0, "recolour": 0.0},
         "weather": "clear",
         "wet_grip": False,
         "faults": [],
@@ -121,7 +121,7 @@ def test_time_limit_is_that_of_five_kilometres_an_hour() -> None:
 def test_a_family_gives_each_episode_its_road() -> None:
     road = {"generate": {"seed": {"first": 50, "count": 3}, "style": "lane", "length_m": 300}}
     scenario = Scenario.from_dict({"description": "x", "road": road, "surroundings": {"theme": "heldout", "seed": 4}})
-    assert [scenario.road_seed(episode) for episode in range(5)] == [50, 51, 52, 50, 51]
+    assert [scenario.world_seed(episode) for episode in range(5)] == [50, 51, 52, 50, 51]
     name, text = scenario.map_text(4)
     assert (name, text) == ("lane-51", scenarios.maps.generate(51, "lane", 300.0))
     one = scenario.for_episode(4)
@@ -143,7 +143,7 @@ def test_theme_groups_show_each_theme_equally_often() -> None:
 
 def test_a_shipped_map_has_no_road_seed_and_stays_what_it_is() -> None:
     scenario = scenarios.load("heldout-hairpins")
-    assert scenario.road_seed(3) is None
+    assert scenario.world_seed(3) is None
     assert scenario.for_episode(3) == scenario
     assert scenario.map_text(3)[0] == "hairpins-2"
 

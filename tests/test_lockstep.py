@@ -10,7 +10,7 @@ import pytest
 import scenarios
 from envs.driving.env import LaneKeepingEnv
 from envs.driving.errors import NonFiniteAction
-from envs.driving.lockstep import DrivenEpisode, Episode, LockStep, Moment, TimeSplit
+from envs.lockstep import DrivenEpisode, Episode, LockStep, Moment, TimeSplit
 from scenarios import Scenario
 
 COUNTRY, MIXED = scenarios.load("heldout-country"), scenarios.load("train-mixed")
@@ -168,7 +168,7 @@ def test_camera_worlds_side_by_side_see_what_they_see_alone() -> None:
         driver = Looking()
         driver.seen = []
         episodes = [Episode(s, 1, {"duration_s": 0.3}) for s in (COUNTRY, MIXED)]
-        times = LockStep(worlds).run(driver, episodes, lambda driven: None)
+        times = LockStep(worlds, LaneKeepingEnv).run(driver, episodes, lambda driven: None)
         assert times.render > 0.0
         sums.append(sorted(driver.seen))
     assert sums[0] == sums[1]
@@ -190,7 +190,7 @@ def test_errors_end_the_run_and_leave_the_worlds() -> None:
     assert len(made) == 3
     assert all(env._world is None for env in made)
     with pytest.raises(ValueError, match="at least 1"):
-        LockStep(0)
+        LockStep(0, LaneKeepingEnv)
 
 
 def test_no_episodes_is_no_trouble() -> None:

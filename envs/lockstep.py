@@ -14,11 +14,38 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from envs.driving.env import LaneKeepingEnv, Observation
-from scenarios.schema import Scenario
+from scenarios.loader import AnyScenario
 
-ACTION_COLUMNS = ("steering", "acceleration_action")
-"""Names of the two action columns of a `DrivenEpisode`."""
+Observation = dict[str, npt.NDArray[Any]]
+
+
+class World(Protocol):
+    """What is driven in; `LaneKeepingEnv` and `FlyToTargetEnv` are such worlds."""
+
+    action_names: tuple[str, ...]
+    """Of the elements of an action."""
+    render_seconds: float
+    """Time spent on drawing observations so far, s."""
+    effect_seconds: float
+    """Time spent on weather and faults so far, s."""
+
+    @property
+    def scenario(self) -> Any:
+        """What happens in this world."""
+
+    def reset(
+        self, *, seed: int | None = ..., options: dict[str, Any] | None = ...
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode."""
+
+    def step(self, action: npt.NDArray[np.float32]) -> tuple[Observation, Any, bool, bool, dict[str, Any]]:
+        """One control period."""
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """A picture for people."""
+
+    def close(self) -> None:
+        """Give everything back."""
 
 
 class Driver(Protocol):
@@ -33,14 +60,14 @@ class Driver(Protocol):
         observations: Sequence[Mapping[str, npt.NDArray[Any]]],
         infos: Sequence[Mapping[str, Any]],
     ) -> npt.NDArray[np.float32]:
-        """Actions (len(rows), 2) for these rows."""
+        """Actions (len(rows), A) for these rows."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode to drive: a scenario, the seed, and reset options (see `LaneKeepingEnv.reset`)."""
+    """One episode to drive: a scenario, the seed, and reset options (see the environment's ``reset``)."""
 
-    scenario: Scenario
+    scenario: AnyScenario
     seed: int
     options: Mapping[str, Any] | None = None
 
@@ -52,14 +79,14 @@ class DrivenEpisode:
     Attributes:
         number: its place in the order in which the episodes were given, from 0.
         episode: what was asked for.
-        columns: float64 (T,) for every number of ``info`` after each step, and for ``steering``,
-            ``acceleration_action`` (as applied, after clipping) and ``inference_seconds`` (the step's share of the
-            batch's time).
-        actions: float32 (T, 2) as the policy gave them.
+        columns: float64 (T,) for every number of ``info`` after each step, for every action after clipping under its
+            name (with ``_action`` behind it where ``info`` has a number of that name), and ``inference_seconds`` (the
+            step's share of the batch's time).
+        actions: float32 (T, A) as the policy gave them.
         end: why it ended.
-        success: whether the route was completed.
+        success: whether the route was completed, or the target reached.
         route_length: m.
-        road: the road's name.
+        road: the name of the road or land.
     """
 
     number: int
@@ -81,7 +108,7 @@ class Moment:
 
     number: int
     episode: Episode
-    environment: LaneKeepingEnv
+    environment: World
     observation: Observation
     action: npt.NDArray[np.float32]
     info: Mapping[str, Any]
@@ -119,7 +146,7 @@ class _Row:
     index: int
     number: int
     episode: Episode
-    environment: LaneKeepingEnv
+    environment: World
     observation: Observation
     info: dict[str, Any]
     start: dict[str, Any]
@@ -131,8 +158,10 @@ class _Row:
         table = np.array(self.numbers, dtype=np.float64)
         actions = np.array(self.actions, dtype=np.float32)
         columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(self.names)}
-        for i, name in enumerate(ACTION_COLUMNS):
-            columns[name] = np.clip(actions[:, i], -1.0, 1.0).astype(np.float64)
+        for i, name in enumerate(self.environment.action_names):
+            columns[f"{name}_action" if name in columns else name] = np.clip(actions[:, i], -1.0, 1.0).astype(
+                np.float64
+            )
         return DrivenEpisode(
             self.number,
             self.episode,
@@ -153,7 +182,7 @@ class LockStep:
         make: makes the environment of a scenario.
     """
 
-    def __init__(self, worlds: int, make: Callable[[Scenario], LaneKeepingEnv] = LaneKeepingEnv) -> None:
+    def __init__(self, worlds: int, make: Callable[[Any], World]) -> None:
         if worlds < 1:
             raise ValueError(f"worlds must be at least 1, got {worlds}")
         self.worlds = worlds
@@ -197,7 +226,7 @@ class LockStep:
         waiting: Iterator[tuple[int, Episode]],
         driver: Driver,
         times: TimeSplit,
-        environment: LaneKeepingEnv | None = None,
+        environment: World | None = None,
     ) -> None:
         """Begin the next episode in this row, in the environment that is there when the scenario is the same."""
         number, episode = next(waiting, (-1, None))

@@ -1,0 +1,90 @@
+"""Other colours for a scene, so that a network that is trained in many such worlds does not learn their colours.
+
+Domain randomisation of appearance (Tobin et al. 2017, https://arxiv.org/abs/1703.06907), done to the scene and not to
+its pictures: the road, the land, leaves, walls and sky each get a factor of their own, and light and shadow stay true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.render.labels import Label
+from envs.render.scene import Colour, Instance, Mesh, SceneDescription, Sky
+from liquid_pilot.randomness import generator
+
+Array = npt.NDArray[Any]
+
+_LEAVES = frozenset({"deciduous", "birch", "conifer", "bush", "cactus", "grass"})
+_WALLS = frozenset({"house", "house_wide", "house_tall", "barn", "church", "building", "building_tall"})
+_MOST_TINT = 4.0
+"""Tints of things may brighten their texture up to so much."""
+_PAVED = {Label.ROADS: 0.45, Label.SIDEWALKS: 0.45}
+"""How far roads and pavements are darkened (paint on them as well, it is one texture), at the most..."""
+_CAST = 0.12
+"""...and how far from grey they get."""
+
+
+def recoloured(scene: SceneDescription, amount: float, seed: int) -> SceneDescription:
+    """The same scene in other colours; with ``amount`` 0 the scene itself.
+
+    Args:
+        scene: any.
+        amount: 0..1. At 1 the land, leaves, walls and sky change by a factor of 1/2 to 2 in each channel.
+        seed: of the colours.
+    """
+    if amount == 0.0:
+        return scene
+    rng = generator(seed, "recolour")
+    land, leaves, walls, sky = (np.exp2(amount * rng.uniform(-1.0, 1.0, 3)) for _ in range(4))
+    land /= max(1.0, land.max())  # vertex colours cannot brighten, but another hue they can give
+    paved = {label: _darker(rng, amount * most) for label, most in _PAVED.items()}
+
+    def factor(mesh: Mesh) -> Array:
+        if mesh.label == Label.VEGETATION:
+            return leaves
+        return paved.get(Label(mesh.label), land)
+
+    return replace(
+        scene,
+        meshes=[replace(mesh, colours=_scaled(mesh.colours, factor(mesh))) for mesh in scene.meshes],
+        instances=[_tinted(item, leaves, walls) for item in scene.instances],
+        sky=_repainted(scene.sky, sky, land, leaves),
+    )
+
+
+def _darker(rng: np.random.Generator, most: float) -> Array:
+    """A factor (3,) of at most 1, nearly grey."""
+    factor: Array = (1.0 - most * rng.random()) * (1.0 - _CAST * rng.random(3) * (most > 0.0))
+    return factor
+
+
+def _scaled(colours: Array, factor: Array) -> Array:
+    scaled: Array = np.clip(np.rint(colours * factor), 0.0, 255.0).astype(np.uint8)
+    return scaled
+
+
+def _times(colour: Colour, factor: Array, most: float = 1.0) -> Colour:
+    red, green, blue = np.minimum(np.array(colour) * factor, most).tolist()
+    return red, green, blue
+
+
+def _tinted(item: Instance, leaves: Array, walls: Array) -> Instance:
+    if item.kind not in _LEAVES | _WALLS:
+        return item  # signs, posts and lamps mean something by their colour
+    factor = leaves if item.kind in _LEAVES else walls
+    return replace(item, tint=_times(item.tint, factor, _MOST_TINT))
+
+
+def _repainted(sky: Sky, blue: Array, land: Array, leaves: Array) -> Sky:
+    """Its blue, its horizon and the hills."""
+    return replace(
+        sky,
+        zenith=_times(sky.zenith, blue),
+        horizon=_times(sky.horizon, blue),
+        hill_colour=_times(sky.hill_colour, leaves),
+        ground=_times(sky.ground, land),
+    )
