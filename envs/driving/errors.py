@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envs.reset_options import BadResetOption as BadResetOption
 from liquid_pilot.errors import LiquidPilotError
 
 
@@ -11,10 +12,6 @@ class NonFiniteAction(LiquidPilotError):
 
 class BadAction(LiquidPilotError):
     """An action of another shape than (2,): steering, acceleration."""
-
-
-class BadResetOption(LiquidPilotError):
-    """``reset(options=...)`` holds an unknown key or a value that makes no sense."""
 
 
 class ResetNeeded(LiquidPilotError):

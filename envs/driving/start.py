@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envs.driving.errors import BadResetOption
+from envs.reset_options import BadResetOption, duration, numbers, refuse_unknown
 from liquid_pilot.randomness import generator
 
 if TYPE_CHECKING:
@@ -65,21 +65,11 @@ class ResetOptions:
     def parse(cls, options: Mapping[str, Any] | None) -> ResetOptions:
         """Raises BadResetOption for unknown keys and values that are no finite numbers."""
         given = dict(options or {})
-        _refuse_unknown(given, _KEYS, "options")
-        start = given.get("start") or {}
-        if not isinstance(start, Mapping):
-            raise BadResetOption(f"reset option 'start' must be a dict with keys of {', '.join(_START_KEYS)}")
-        _refuse_unknown(start, _START_KEYS, "options['start']")
-        numbers = {key: _number(value, f"start.{key}") for key, value in start.items()}
-        if numbers.get("speed", 0.0) < 0.0:
-            raise BadResetOption(f"reset option start.speed must not be negative, got {numbers['speed']:g}")
-        duration = given.get("duration_s")
-        if duration is None:
-            return cls(numbers, None)
-        seconds = _number(duration, "duration_s")
-        if seconds <= 0.0:
-            raise BadResetOption(f"reset option duration_s must be above 0, got {seconds:g}")
-        return cls(numbers, seconds)
+        refuse_unknown(given, _KEYS, "options")
+        start = numbers(given.get("start"), _START_KEYS, "start")
+        if start.get("speed", 0.0) < 0.0:
+            raise BadResetOption(f"reset option start.speed must not be negative, got {start['speed']:g}")
+        return cls(start, duration(given))
 
 
 def draw_start(spec: StartSpec, way: Way, seed: int, options: ResetOptions) -> Start:
@@ -111,19 +101,3 @@ def target_speed(route: Route, position: float) -> float:
     allowed = LATERAL_ACCELERATION / np.maximum(np.abs(curvature), 1e-6)
     allowed = np.clip(allowed, SPEED_MIN**2, SPEED_MAX**2) + 2.0 * BRAKING * distances
     return min(SPEED_MAX, math.sqrt(float(allowed.min())))
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in given:
-        if key not in known:
-            raise BadResetOption(f"unknown key {key!r} in reset {where}; known: {', '.join(known)}")
-
-
-def _number(value: Any, key: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise BadResetOption(f"reset option {key} must be a number, got {value!r:.60}") from error
-    if not math.isfinite(number):
-        raise BadResetOption(f"reset option {key} must be finite, got {number}")
-    return number

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envs.drone.errors import BadResetOption
+from envs.reset_options import BadResetOption, duration, numbers, refuse_unknown
 from liquid_pilot.randomness import generator
 from scenarios.errors import ScenarioError
 
@@ -65,17 +65,13 @@ class ResetOptions:
     def parse(cls, options: Mapping[str, Any] | None) -> ResetOptions:
         """Raises BadResetOption for unknown keys and values that are no finite numbers or make no sense."""
         given = dict(options or {})
-        _refuse_unknown(given, _KEYS, "options")
-        start = _numbers(given.get("start"), _START_KEYS, "start")
-        target = _numbers(given.get("target"), _TARGET_KEYS, "target")
-        for key, numbers in (("start.z", start), ("target.z", target)):
-            if numbers.get("z", 1.0) <= 0.0:
-                raise BadResetOption(f"reset option {key} must be above the ground, got {numbers['z']:g}")
-        duration = given.get("duration_s")
-        seconds = None if duration is None else _number(duration, "duration_s")
-        if seconds is not None and seconds <= 0.0:
-            raise BadResetOption(f"reset option duration_s must be above 0, got {seconds:g}")
-        return cls(start, target, seconds)
+        refuse_unknown(given, _KEYS, "options")
+        start = numbers(given.get("start"), _START_KEYS, "start")
+        target = numbers(given.get("target"), _TARGET_KEYS, "target")
+        for key, place in (("start.z", start), ("target.z", target)):
+            if place.get("z", 1.0) <= 0.0:
+                raise BadResetOption(f"reset option {key} must be above the ground, got {place['z']:g}")
+        return cls(start, target, duration(given))
 
     def applied(self, course: Course) -> Course:
         """The course with what is given here instead of what was drawn."""
@@ -111,8 +107,8 @@ def draw_course(scenario: FlightScenario, cylinders: Cylinders, line: Line | Non
     target, start = scenario.target, scenario.start
     rng = generator(seed, "course")
     turn, side, z, target_z, speed, phase = rng.random(6).tolist()
-    bearing = math.radians(_within(target.bearing_deg, turn)) * (1.0 if side < 0.5 else -1.0)
-    height, middle = _within(start.height_m, z), _within(target.height_m, target_z)
+    bearing = math.radians(within(target.bearing_deg, turn)) * (1.0 if side < 0.5 else -1.0)
+    height, middle = within(start.height_m, z), within(target.height_m, target_z)
     phase *= 2.0 * math.pi
     swing = 0.0 if target.moves is None else target.moves.radius_m
     for number in range(1 if line is not None else _TRIES):
@@ -123,35 +119,11 @@ def draw_course(scenario: FlightScenario, cylinders: Cylinders, line: Line | Non
         free = free and cylinders.clearance(*hub.tolist()) > swing + 0.5 * target.size_m + 1.0
         if line is not None or (free and not cylinders.blocks(eye, end, 0.6)):
             heading = math.remainder(math.atan2(to_y - y, to_x - x) - bearing, 2.0 * math.pi)
-            return Course(x, y, height, heading, _within(start.speed, speed), to_x, to_y, middle, phase)
+            return Course(x, y, height, heading, within(start.speed, speed), to_x, to_y, middle, phase)
     what = "no free line to a target in this world: fewer trees_per_hectare or buildings, or nearer targets"
     raise ScenarioError(f"scenario {scenario.name!r}", what)
 
 
-def _within(interval: tuple[float, float], share: float) -> float:
+def within(interval: tuple[float, float], share: float) -> float:
+    """What lies this share (0..1) of the way from the least to the most."""
     return interval[0] + share * (interval[1] - interval[0])
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in given:
-        if key not in known:
-            raise BadResetOption(f"unknown key {key!r} in reset {where}; known: {', '.join(known)}")
-
-
-def _numbers(given: Any, known: tuple[str, ...], name: str) -> dict[str, float]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise BadResetOption(f"reset option {name!r} must be a dict with keys of {', '.join(known)}")
-    _refuse_unknown(given, known, f"options[{name!r}]")
-    return {key: _number(value, f"{name}.{key}") for key, value in given.items()}
-
-
-def _number(value: Any, key: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise BadResetOption(f"reset option {key} must be a number, got {value!r:.60}") from error
-    if not math.isfinite(number):
-        raise BadResetOption(f"reset option {key} must be finite, got {number}")
-    return number

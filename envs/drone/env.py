@@ -289,7 +289,7 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
                 f"action {(ahead, left, climb, yaw)} at {self.mission.frame * CONTROL_PERIOD:.2f} s is not finite: "
                 "the policy that gave it is broken, check its training"
             )
-        checked = (_within(ahead, 1.0), _within(left, 1.0), _within(climb, 1.0), _within(yaw, 1.0))
+        checked = (_clip(ahead, 1.0), _clip(left, 1.0), _clip(climb, 1.0), _clip(yaw, 1.0))
         if checked != (ahead, left, climb, yaw):
             self._clipped += 1
         return checked
@@ -304,8 +304,8 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         flight = mission.flight
         velocity = senses.velocity(mission.moment, flight.body_velocity).tolist()
         return {
-            "velocity": np.array([_within(part, _FAST) for part in velocity], dtype=np.float32),
-            "yaw_rate": np.array((_within(flight.yaw_rate, _FAST),), dtype=np.float32),
+            "velocity": np.array([_clip(part, _FAST) for part in velocity], dtype=np.float32),
+            "yaw_rate": np.array((_clip(flight.yaw_rate, _FAST),), dtype=np.float32),
         }
 
     def _observe(self, mission: Mission) -> Observation:
@@ -323,7 +323,7 @@ _FAST = 100.0
 """m/s, and rad/s: bounds of what is measured."""
 
 
-def _within(value: float, most: float) -> float:
+def _clip(value: float, most: float) -> float:
     return most if value > most else -most if value < -most else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envs.reset_options import BadResetOption as BadResetOption
 from liquid_pilot.errors import LiquidPilotError
 
 
@@ -23,10 +24,6 @@ class BadWind(LiquidPilotError):
 
 class WindTooStrong(LiquidPilotError):
     """A wind, gusts included, in which this drone cannot stay where it is."""
-
-
-class BadResetOption(LiquidPilotError):
-    """``reset(options=...)`` holds an unknown key or a value that makes no sense."""
 
 
 class BadMode(LiquidPilotError):

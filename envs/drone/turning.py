@@ -6,11 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from envs.drone.control import ControlParameters
+from envs.drone.course import within
 from envs.drone.parameters import CONTROL_PERIOD
 from liquid_pilot.randomness import generator
 
 if TYPE_CHECKING:
-    from scenarios.flight import Interval, TurnedAway
+    from scenarios.flight import TurnedAway
 
 _RATE = ControlParameters().yaw_rate_max
 _PUSH, _SWAY = 1.0 / ControlParameters().side_max, 0.2 / _RATE
@@ -36,11 +37,11 @@ class Turning:
 
     def __init__(self, spec: TurnedAway, view: float, seed: int) -> None:
         begin, angle, rest, side, *drift = generator(seed, "turned-away").random(7).tolist()
-        radians = math.radians(_within(spec.angle_deg, angle))
+        radians = math.radians(within(spec.angle_deg, angle))
         frames = math.ceil(radians / (_RATE * CONTROL_PERIOD))
-        self.first = round(_within(spec.from_s, begin) / CONTROL_PERIOD)
+        self.first = round(within(spec.from_s, begin) / CONTROL_PERIOD)
         self._rest = self.first + frames
-        self.free = self._rest + math.ceil(_within(spec.rest_s, rest) / CONTROL_PERIOD - 1e-9)
+        self.free = self._rest + math.ceil(within(spec.rest_s, rest) / CONTROL_PERIOD - 1e-9)
         self.yaw = math.copysign(radians / (frames * CONTROL_PERIOD * _RATE), side - 0.5)
         ahead, left, sway = (2.0 * share - 1.0 for share in drift)
         self._ahead, self._left, self._sway = _PUSH * ahead, _PUSH * left, _SWAY * sway
@@ -71,7 +72,3 @@ class Turning:
             return False
         self._watching = abs(self._around) > self._view
         return abs(self._around) > math.pi
-
-
-def _within(interval: Interval, share: float) -> float:
-    return interval[0] + share * (interval[1] - interval[0])
