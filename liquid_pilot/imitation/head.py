@@ -20,8 +20,8 @@ from torch import Tensor
 
 from liquid_pilot.nn import PilotNetwork
 
-PORTION = 32
-"""Frames in a portion: few enough that two threads are both busy with a batch of 64, and activations stay near."""
+PORTION = 16
+"""Frames in a portion: few enough that two threads are both busy with a batch of 32, and activations stay near."""
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")

@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 
 from liquid_pilot import __version__
-from liquid_pilot.files import whole_file, write_json, write_text
+from liquid_pilot.files import write_json, write_text
 from liquid_pilot.nn.config import PilotConfig
 from liquid_pilot.nn.errors import (
     BadConfig,
@@ -31,10 +28,10 @@ from liquid_pilot.nn.errors import (
     CheckpointVersion,
 )
 from liquid_pilot.nn.pilot import PilotNetwork
+from liquid_pilot.nn.weights import read_weights, write_weights
 from liquid_pilot.nn.wiring import Wiring
 
 FORMAT = 1
-WEIGHTS_FORMAT = f"liquid-pilot {FORMAT}"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 
 
@@ -45,12 +42,9 @@ def save_checkpoint(folder: str | os.PathLike[str], network: PilotNetwork, card:
     """
     target = Path(folder)
     config = describe(network)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"format": WEIGHTS_FORMAT, "network": _network_digest(config), "tensors": _digest(tensors)}
     # Weights first: until config.json is there the folder is no checkpoint. Saving a later state of the same network
     # over an earlier one is safe at every moment, because the configuration is the same.
-    with whole_file(target / WEIGHTS) as path:
-        path.write_bytes(save_tensors(tensors, metadata))
+    write_weights(target / WEIGHTS, network.state_dict(), _network_digest(config))
     write_json(target / CONFIG, config)
     write_text(target / CARD, card if card.endswith("\n") else card + "\n")
     return target
@@ -64,18 +58,11 @@ def load_checkpoint(folder: str | os.PathLike[str], device: torch.device | str =
     source = Path(folder)
     value = _read_json(source)
     config, wiring = _parse(source / CONFIG, value)
-    tensors, metadata = _read_weights(source / WEIGHTS)
     try:
         network = PilotNetwork(config, wiring)
     except (BadConfig, BadWiring) as error:
         raise CheckpointMismatch(f"{source / CONFIG}: the configuration contradicts itself: {error}") from error
-    if metadata.get("network") != _network_digest(value):
-        raise CheckpointMismatch(
-            f"{source}: {WEIGHTS} and {CONFIG} do not belong together: copy both from the same checkpoint again"
-        )
-    _compare(source / WEIGHTS, network.state_dict(), tensors)
-    if metadata.get("tensors") != _digest(tensors):
-        raise CheckpointCorrupt(f"{source / WEIGHTS}: the weights were altered since they were saved: copy it again")
+    tensors = read_weights(source / WEIGHTS, _network_digest(value), network.state_dict(), CONFIG)
     network.load_state_dict(tensors)
     return network.to(device).eval()
 
@@ -118,45 +105,6 @@ def describe(network: PilotNetwork) -> dict[str, Any]:
         "parameters": network.parameter_counts,
         "wiring": None if network.wiring is None else network.wiring.to_dict(),
     }
-
-
-def _read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise CheckpointMissing(f"{path} is missing: copy the whole checkpoint folder") from error
-    try:
-        tensors = load_tensors(content)
-        # The library gives the metadata only when it opens a file itself, so take them from the header just checked:
-        # eight bytes of length, then JSON.
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointCorrupt(f"{path}: cut off or not a safetensors file ({error}): copy it again") from error
-    metadata = header.get("__metadata__", {})
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        raise CheckpointVersion(f"{path}: format {metadata.get('format')!r}; this version reads {WEIGHTS_FORMAT!r}")
-    return tensors, metadata
-
-
-def _compare(path: Path, expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
-    missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
-    if missing or unknown:
-        raise CheckpointMismatch(
-            f"{path}: the weights are not those of {CONFIG}: missing {missing[:3]}, not expected {unknown[:3]}"
-        )
-    for name, tensor in expected.items():
-        if tensor.shape != found[name].shape:
-            raise CheckpointMismatch(
-                f"{path}: {name} has shape {tuple(found[name].shape)}, but {CONFIG} asks for {tuple(tensor.shape)}"
-            )
-
-
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _network_digest(config: Mapping[str, Any]) -> str:
