@@ -51,3 +51,27 @@ class CheckpointMismatch(CheckpointError):
 
 class CheckpointVersion(CheckpointError):
     """The checkpoint was written in a format that this version does not read."""
+
+
+class KernelUnavailable(NetworkError):
+    """The fused scan cannot be used here; base of the reasons. The plain torch path gives the same results, slower."""
+
+
+class KernelMissing(KernelUnavailable):
+    """The library was not built: there was no C compiler when liquid-pilot was installed."""
+
+
+class KernelCorrupt(KernelUnavailable):
+    """The library's file is cut off or altered, or the system cannot load it."""
+
+
+class KernelVersion(KernelUnavailable):
+    """The library was built from another version of liquid-pilot."""
+
+
+class KernelChoice(NetworkError):
+    """``LIQUID_PILOT_KERNEL`` names no path that there is, or one that cannot take this call."""
+
+
+class KernelFailed(NetworkError):
+    """The fused scan gave up in the middle of a call: there was no memory left."""

@@ -9,6 +9,9 @@ equations 1 to 3; LTC paper, equation 1):
 The step is the fused semi-implicit Euler step of the LTC paper (algorithm 1), ``unfolds`` times per frame: implicit in
 x_i, explicit in the sigmoids. Every new state is a weighted mean of the old one, vleak and the E's, so that
 |x| <= max(|x0|, |vleak|, |E|) for any input. Sensory sums do not depend on the state: they are taken once per frame.
+
+The step is written out here in torch, to be read, and to run wherever torch does. On the CPU the fused scan in C
+(`liquid_pilot.nn.scan`) computes the same numbers and gradients many times faster, and is used when it is there.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from liquid_pilot.nn.controller import Controller, uniform
-from liquid_pilot.nn.errors import BadConfig, BadInput, BadWiring
+from liquid_pilot.nn.errors import BadConfig, BadInput, BadWiring, KernelChoice
+from liquid_pilot.nn.scan import function as scan
+from liquid_pilot.nn.scan.library import active, forced
+from liquid_pilot.nn.scan.plan import Plan
 from liquid_pilot.nn.wiring import Wiring
 
 Init = Literal["paper", "ncps"]
@@ -134,6 +140,8 @@ class LTC(Controller):
         self.positivity = positivity
         self.epsilon = epsilon
         self._frozen: _Packed | None = None
+        self._frozen_scan: Tensor | None = None
+        self._plan = Plan(wiring)
 
         for prefix, edges in (("sensory_", wiring.sensory_edges), ("", wiring.recurrent_edges)):
             # The wiring is the truth; these are its columns where the parameters are.
@@ -184,31 +192,70 @@ class LTC(Controller):
 
         A step of elapsed 0 leaves the state exactly as it is. Runs in the parameters' type even under autocast:
         the recurrence is too cheap to be worth bfloat16's rounding.
+
+        A NaN among the features makes the states of its sample NaN from that step on, and no other sample's. Raises
+        `BadInput` also for an empty batch or no step at all, `KernelUnavailable` and `KernelChoice` when
+        ``LIQUID_PILOT_KERNEL=c`` forces the fused scan where it is not to be had.
         """
+        layer = self._scan_layer(features)
+        if layer is not None:
+            result = self._scan(layer, features, state, elapsed)
+            return result.outputs, result.state
         states, state, _ = self._run(features, state, elapsed)
         return self._outputs(states), state
 
     def readout(self, features: Tensor, state: Tensor | None = None, elapsed: Tensor | None = None) -> Readout:
         """As `forward`, with the states and the time constants (seconds) of every neuron at every step."""
-        states, last, base = self._run(features, state, elapsed)
+        layer = self._scan_layer(features)
+        if layer is None:
+            states, last, base = self._run(features, state, elapsed)
+            outputs = self._outputs(states)
+        else:
+            outputs, last, kept = self._scan(layer, features, state, elapsed, keep_states=True)
+            assert kept is not None
+            states, base = kept, self._base(features.to(kept.dtype))
         packed = self._packed()
         with _full_precision(states):
             activation = torch.sigmoid(states @ packed.gain + packed.bias)
             total = base + activation @ packed.out
             constants = packed.capacitance * self.nominal_elapsed / total[..., self.state_size :]
-        return Readout(self._outputs(states), states, constants, last)
+        return Readout(outputs, states, constants, last)
+
+    def _scan_layer(self, features: Tensor) -> scan.Layer | None:
+        """The layer as the fused scan takes it; None when the plain path is to run."""
+        library = active()
+        if library is None or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[no-untyped-call,attr-defined]
+            return None
+        # Plain tensors on the CPU in one of two types; functional_call may have put others in the parameters' place.
+        if not (self.w.device.type == features.device.type == "cpu" and self.w.dtype in (torch.float32, torch.float64)):
+            if forced() == "c":
+                raise KernelChoice(
+                    f"LIQUID_PILOT_KERNEL=c, but the parameters are {self.w.dtype} on {self.w.device} and the features "
+                    f"on {features.device}: the fused scan takes float32 or float64 on the CPU"
+                )
+            return None
+        soft = self.positivity == "softplus"
+        return scan.Layer(library, self._plan, self.unfolds, self.nominal_elapsed, self.epsilon, soft, library.chosen)
+
+    def _scan(
+        self,
+        layer: scan.Layer,
+        features: Tensor,
+        state: Tensor | None,
+        elapsed: Tensor | None,
+        keep_states: bool = False,
+    ) -> scan.Result:
+        features, state, elapsed = self._checked(features, state, elapsed)
+        _check_not_empty(features)
+        parameters = tuple(getattr(self, name) for name in scan.NAMES)
+        return scan.scan(layer, features, state, elapsed, parameters, self._frozen_scan, keep_states=keep_states)
 
     def _run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T, N), the last of them, and the sums (B, T, 2N) of leak and sensory synapses."""
         features, state, elapsed = self._checked(features, state, elapsed)
-        if features.shape[1] == 0:
-            raise BadInput("features hold no step at all: T is 0")
+        _check_not_empty(features)
         with _full_precision(features):
-            packed = self._packed()
-            inputs = features if self.input_w is None else features * self.input_w
-            inputs = inputs if self.input_b is None else inputs + self.input_b
-            drive = torch.addcmul(packed.sensory_bias, inputs[..., self.sensory_source], packed.sensory_gain)
-            base = torch.sigmoid(drive) @ packed.sensory_out + packed.leak
+            packed, base = self._packed(), self._base(features)
             step = 1.0 / (self.nominal_elapsed * self.unfolds)
             if elapsed is None:
                 duration = features.new_full((1, 1, 1), 1.0 / self.unfolds).expand(*features.shape[:2], 1)
@@ -220,6 +267,15 @@ class LTC(Controller):
                     state = _unfold(state, sums, dt, packed)
                 states.append(state)
             return torch.stack(states, 1), state, base
+
+    def _base(self, features: Tensor) -> Tensor:
+        """The sums (B, T, 2N) of leak and sensory synapses."""
+        packed = self._packed()
+        with _full_precision(features):
+            inputs = features if self.input_w is None else features * self.input_w
+            inputs = inputs if self.input_b is None else inputs + self.input_b
+            drive = torch.addcmul(packed.sensory_bias, inputs[..., self.sensory_source], packed.sensory_gain)
+            return torch.sigmoid(drive) @ packed.sensory_out + packed.leak
 
     def _outputs(self, states: Tensor) -> Tensor:
         outputs = states[..., : self.output_size]
@@ -266,7 +322,7 @@ class LTC(Controller):
                 raise BadInput(f"cannot set an input {name} of shape {tuple(value.shape)} on this layer's input map")
             with torch.no_grad():
                 parameter.copy_(value)
-        self._frozen = None
+        self._thaw()
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -281,20 +337,27 @@ class LTC(Controller):
     def freeze(self) -> None:
         """Pack the parameters once; see `Controller.freeze`."""
         self._frozen = self._pack()
+        layer = self._scan_layer(self.w)
+        if layer is not None:
+            self._frozen_scan = scan.pack(layer, tuple(getattr(self, name) for name in scan.NAMES))
+
+    def _thaw(self) -> None:
+        self._frozen = None
+        self._frozen_scan = None
 
     def train(self, mode: bool = True) -> LTC:
         """As in torch; also undoes `freeze`."""
-        self._frozen = None
+        self._thaw()
         super().train(mode)
         return self
 
     def _apply(self, fn: Any, recurse: bool = True) -> LTC:
-        self._frozen = None
+        self._thaw()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self._frozen = None
+        self._thaw()
         super()._load_from_state_dict(*args, **kwargs)
 
     def extra_repr(self) -> str:
@@ -310,6 +373,12 @@ def _unfold(state: Tensor, sums: Tensor, dt: Tensor, packed: _Packed) -> Tensor:
     # and unlike ncps's C / dt it has no infinity, so that gradients stay finite too.
     change = dt * torch.addcmul(pull, conductance, state, value=-1.0)
     return torch.addcdiv(state, change, torch.addcmul(packed.capacitance, dt, conductance))
+
+
+def _check_not_empty(features: Tensor) -> None:
+    if 0 in features.shape[:2]:
+        what = "no sample: B" if features.shape[0] == 0 else "no step at all: T"
+        raise BadInput(f"features hold {what} is 0")
 
 
 def _full_precision(tensor: Tensor) -> torch.autocast:

@@ -1,0 +1,222 @@
+"""The fused scan as a torch function: the same numbers and gradients as the plain path of `liquid_pilot.nn.ltc`."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from liquid_pilot.nn.controller import check_elapsed
+from liquid_pilot.nn.errors import KernelFailed
+from liquid_pilot.nn.scan.library import Library
+from liquid_pilot.nn.scan.plan import Plan
+
+NAMES = (
+    *("w", "mu", "sigma", "erev", "sensory_w", "sensory_mu", "sensory_sigma", "sensory_erev"),
+    *("gleak", "vleak", "cm", "input_w", "input_b", "output_w", "output_b"),
+)
+"""The parameters, in the order of scan.h."""
+OK, BAD_ELAPSED = 0, 1
+SIGMOIDS_PER_THREAD = 200_000
+"""Some 100 us of work: below it, a thread costs more than it saves."""
+
+_JOB = struct.Struct("@12q2d8Q2q6Q3Q3Qq15Q15Q")
+_NONE = (0,) * 15
+
+
+class Layer(NamedTuple):
+    """What a layer is, apart from its parameters."""
+
+    library: Library
+    plan: Plan
+    unfolds: int
+    nominal_elapsed: float
+    epsilon: float
+    softplus: bool
+    instructions: int
+    """Of the library; the backward pass must use the forward pass's."""
+
+
+class Result(NamedTuple):
+    """What a scan gives; see `liquid_pilot.nn.ltc.LTC`."""
+
+    outputs: Tensor
+    """(B, T, M)"""
+    state: Tensor
+    """(B, N)"""
+    states: Tensor | None
+    """(B, T, N), when asked for."""
+
+
+def scan(
+    layer: Layer,
+    features: Tensor,
+    state: Tensor,
+    elapsed: Tensor | None,
+    parameters: tuple[Tensor | None, ...],
+    packed: Tensor | None = None,
+    *,
+    keep_states: bool = False,
+) -> Result:
+    """Run the layer over features (B, T, F) from state (B, N) with elapsed (B, T) seconds, all of one type on the CPU.
+
+    ``parameters`` are in the order of `NAMES`; ``packed``, if given, is what `pack` made of them, and no gradient
+    flows to them then. Raises `BadElapsed` for a negative or non-finite time, `KernelFailed` without memory.
+    """
+    if torch.is_grad_enabled() and (
+        any(tensor is not None and tensor.requires_grad for tensor in (features, state, elapsed))
+        or (packed is None and any(tensor is not None and tensor.requires_grad for tensor in parameters))
+    ):
+        return Result(*_Scan.apply(layer, packed, keep_states, features, state, elapsed, *parameters))  # type: ignore[no-untyped-call]
+    if packed is None:
+        packed = pack(layer, parameters)
+    return _forward(layer, packed, features, state, elapsed, keep_states, None)
+
+
+def pack(layer: Layer, parameters: tuple[Tensor | None, ...]) -> Tensor:
+    """The parameters as the kernel reads them: positive, sorted, padded, the input map inside."""
+    values = [None if tensor is None else tensor.detach().contiguous() for tensor in parameters]
+    like = values[0]
+    assert like is not None
+    job = _job(layer, like, (0, 0), raw=_addresses(values))
+    packed = torch.empty(layer.library.packed_size(job), dtype=like.dtype)
+    _check(layer.library.pack(_job(layer, like, (0, 0), packed=packed.data_ptr(), raw=_addresses(values))), None)
+    return packed
+
+
+def _forward(
+    layer: Layer,
+    packed: Tensor,
+    features: Tensor,
+    state: Tensor,
+    elapsed: Tensor | None,
+    keep_states: bool,
+    trace: Tensor | None,
+) -> Result:
+    batch, steps, _ = features.shape
+    wiring = layer.plan.wiring
+    features, state, elapsed = _readable(features), state.contiguous(), _contiguous(elapsed)
+    outputs = features.new_empty(batch, steps, wiring.output_size)
+    last = features.new_empty(batch, wiring.units)
+    states = features.new_empty(batch, steps, wiring.units) if keep_states else None
+    job = _job(
+        layer,
+        features,
+        (batch, steps),
+        packed=packed.data_ptr(),
+        data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
+        results=(outputs.data_ptr(), last.data_ptr(), _address(states), _address(trace)),
+    )
+    _check(layer.library.forward(job), elapsed)
+    return Result(outputs, last, states)
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        layer: Layer,
+        frozen: Tensor | None,
+        keep_states: bool,
+        features: Tensor,
+        state: Tensor,
+        elapsed: Tensor | None,
+        *parameters: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        packed = pack(layer, parameters) if frozen is None else frozen
+        job = _job(layer, features, tuple(features.shape[:2]))
+        trace = features.new_empty(layer.library.trace_size(job))
+        result = _forward(layer, packed, features, state, elapsed, keep_states, trace)
+        ctx.layer, ctx.frozen = layer, frozen is not None
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(packed, trace, features, state, elapsed, *parameters)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, d_outputs: Tensor | None, d_last: Tensor | None, d_states: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        packed, trace, features, state, elapsed, *parameters = ctx.saved_tensors
+        _, _, _, *wanted = ctx.needs_input_grad
+        if ctx.frozen:
+            wanted[3:] = [False] * len(parameters)
+        features, state, elapsed = _readable(features), state.contiguous(), _contiguous(elapsed)
+        values = [_contiguous(tensor) for tensor in parameters]
+        incoming = [_contiguous(tensor) for tensor in (d_outputs, d_last, d_states)]
+        gradients = [
+            torch.empty(tensor.shape, dtype=tensor.dtype) if want else None
+            for tensor, want in zip((features, state, elapsed, *values), wanted, strict=True)
+        ]
+        addresses = _addresses(gradients)
+        job = _job(
+            ctx.layer,
+            features,
+            tuple(features.shape[:2]),
+            packed=packed.data_ptr(),
+            data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
+            results=(0, 0, 0, trace.data_ptr()),
+            gradients=(*_addresses(incoming), *addresses[:3], any(wanted[3:])),
+            raw=_addresses(values),
+            d_raw=addresses[3:],
+        )
+        _check(ctx.layer.library.backward(job), elapsed)
+        return None, None, None, *gradients
+
+
+def _job(
+    layer: Layer,
+    like: Tensor,
+    shape: tuple[int, ...],
+    *,
+    packed: int = 0,
+    data: tuple[int, ...] = (0,) * 5,
+    results: tuple[int, ...] = (0,) * 4,
+    gradients: tuple[int, ...] = (0,) * 7,
+    raw: tuple[int, ...] = _NONE,
+    d_raw: tuple[int, ...] = _NONE,
+) -> bytes:
+    """An ``lp_job`` (scan.h)."""
+    plan, wiring = layer.plan, layer.plan.wiring
+    work = shape[0] * shape[1] * (plan.sigmoids[0] + layer.unfolds * plan.sigmoids[1])
+    threads = min(torch.get_num_threads(), 1 + work // SIGMOIDS_PER_THREAD)
+    return _JOB.pack(
+        *(layer.instructions, like.element_size(), *shape, wiring.input_size, wiring.units, wiring.output_size),
+        *(plan.sensory, plan.recurrent, layer.unfolds, threads, layer.softplus),
+        *(1.0 / (layer.nominal_elapsed * layer.unfolds), layer.epsilon),
+        *plan.addresses,
+        packed,
+        *data,
+        *results,
+        *gradients,
+        *raw,
+        *d_raw,
+    )
+
+
+def _check(code: int, elapsed: Tensor | None) -> None:
+    if code == OK:
+        return
+    if code == BAD_ELAPSED and elapsed is not None:
+        check_elapsed(elapsed)
+    raise KernelFailed("the scan found no memory: use fewer samples or steps at a time")
+
+
+def _readable(features: Tensor) -> Tensor:
+    """With its last axis contiguous; the others may be any views."""
+    return features if features.stride(-1) == 1 else features.contiguous()
+
+
+def _contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def _addresses(tensors: Any) -> tuple[int, ...]:
+    return tuple([0 if tensor is None else tensor.data_ptr() for tensor in tensors])

@@ -1,0 +1,30 @@
+/* Everything for one REAL; leaves no macro of it behind. */
+#include "lanes.h"
+#include "pack.h"
+#include "batch.h"
+
+static int NAME(forward)(const lp_job *job, int64_t chunk, int64_t chunks) {
+    return NAME(batch_forward)(job, chunk, chunks);
+}
+
+static int NAME(backward)(const lp_job *job, int64_t chunk, int64_t chunks, double *partial) {
+    return NAME(batch_backward)(job, chunk, chunks, partial);
+}
+
+#undef W
+#undef vec
+#undef LN2
+#undef BLOCK
+#undef REAL
+#undef INT
+#undef NAME
+#undef MAGIC
+#undef MANTISSA
+#undef EXPONENT
+#undef TINY
+#undef EXP2
+#undef EXP2_DEGREE
+#undef VMAX
+#undef VMIN
+#undef GATHER
+#undef SELECT
