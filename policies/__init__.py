@@ -46,6 +46,10 @@ def load(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Policy:
         policy: Policy = getattr(importlib.import_module(module), name)()
         return policy
     folder = find_checkpoint(name_or_path, kind)
+    from policies.agent import AgentPolicy, is_agent
+
+    if is_agent(folder):
+        return AgentPolicy(folder, kind)
     from policies.neural import NeuralPolicy  # late: it loads torch
 
     return NeuralPolicy(folder)
