@@ -13,60 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 WAIT = 60
 """Seconds for any one script: the machine may be busy."""
 
 PRELUDE = """
-import faulthandler, math, os, queue, signal, sys, time
-import carla
-faulthandler.enable()
-port = int(sys.argv[1])
-client = carla.Client("127.0.0.1", port)
-client.set_timeout(20.0)
-
-
-def synchronous(world, step=0.05, **more):
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, step
-    for name, value in more.items():
-        setattr(settings, name, value)
-    world.apply_settings(settings)
-
-
-def spawn(world, name, place=None, **attributes):
-    parent = attributes.pop("attach_to", None)
-    blueprint = world.get_blueprint_library().find(name)
-    for key, value in attributes.items():
-        blueprint.set_attribute(key, str(value))
-    place = place or world.get_map().get_spawn_points()[0]
-    return world.spawn_actor(blueprint, place, attach_to=parent)
-
-
-kept = []
-
-
-def listen(sensor):
-    data = queue.Queue()
-    kept.append(sensor)  # the wheel stops a sensor that nobody holds
-    sensor.listen(data.put)
-    return data
-
-
-def of_frame(data, frame):
-    while True:
-        item = data.get(timeout=15.0)
-        assert item.frame <= frame
-        if item.frame == frame:
-            return item
-
-
-def refused(call, *words):
-    try:
-        call()
-    except RuntimeError as error:
-        assert all(word in str(error) for word in words), str(error)
-    else:
-        raise AssertionError("not refused")
+import math, os, queue, signal, socket, struct, sys, time
+import carla, numpy
+from pathlib import Path
+from tests.carla.wheel import connect, listen, of_frame, refused, spawn, synchronous
 """
 
 
@@ -74,19 +29,21 @@ class Running:
     """A server process."""
 
     def __init__(self, *options: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         self.scripts: list[Path] = []
+        number, name = tempfile.mkstemp(suffix=".log")  # a pipe that nobody reads would block it
+        self._log = Path(name)
         code = "from launch.cli import main; main()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", "--port", "0", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
+            stdout=subprocess.PIPE, stderr=number, text=True, cwd=ROOT, env=ENVIRONMENT,
         )  # fmt: skip
+        os.close(number)
         assert self.process.stdout is not None
         self.greeting = self.process.stdout.readline()
         found = re.search(r":(\d+) \(streams: (\d+)\)", self.greeting)
         if not found:
             self.process.kill()
-            raise AssertionError(f"the server did not start: {self.greeting}{self.process.communicate()[1]}")
+            raise AssertionError(f"the server did not start: {self.greeting}{self.log()}")
         self.port, self.stream_port = int(found[1]), int(found[2])
 
     def play(self, script, *arguments: object, code: int = 0) -> str:
@@ -104,29 +61,40 @@ class Running:
 
     def start(self, script, *arguments: object) -> subprocess.Popen:
         source = textwrap.dedent(inspect.getsource(script))
-        program = f"{PRELUDE}\n{source}\n{script.__name__}(client, *sys.argv[2:])\nsys.stdout.flush()\nos._exit(0)\n"
-        file = tempfile.NamedTemporaryFile("w", suffix=".py", delete=False)  # a file, so that tracebacks have lines
-        with file:
-            file.write(program)
-        self.scripts.append(Path(file.name))
+        call = f"{script.__name__}(connect(), *sys.argv[2:])\nsys.stdout.flush()\nos._exit(0)\n"
+        # A file, so that tracebacks have lines.
+        number, name = tempfile.mkstemp(suffix=".py")
+        os.close(number)
+        self.scripts.append(Path(name))
+        self.scripts[-1].write_text("\n".join((PRELUDE, source, call)))
         return subprocess.Popen(
-            [sys.executable, file.name, str(self.port), *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, name, str(self.port), *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
         )  # fmt: skip
 
     def stop(self) -> str:
         """End it by Ctrl-C; gives its log."""
-        for script in self.scripts:
-            script.unlink(missing_ok=True)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            _, log = self.process.communicate(timeout=20)
+            self.process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            _, log = self.process.communicate()
-            raise AssertionError(f"the server did not end: {log}") from None
-        return log
+            self.process.communicate()
+            raise AssertionError(f"the server did not end: {self.log()}") from None
+        return self.log()
+
+    def log(self) -> str:
+        """What it has said to standard error so far."""
+        return self._log.read_text()
+
+    def clear(self) -> None:
+        """Kill what is left and take the files away."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        for file in (*self.scripts, self._log):
+            file.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +103,7 @@ def server():
     running = Running("--map", "lane-1")
     yield running
     log = running.stop()
+    running.clear()
     assert "Traceback" not in log, log
     assert running.process.returncode == 0, log
 
@@ -150,6 +119,4 @@ def lonely():
 
     yield start
     for running in started:
-        if running.process.poll() is None:
-            running.process.kill()
-        running.process.communicate()
+        running.clear()

@@ -1,11 +1,22 @@
 """Blueprints, spawning, attaching, batches, transforms."""
 
+import carla
+import numpy
+
+from tests.carla.wheel import refused, spawn, synchronous
+
 
 def test_blueprints_are_carlas(server):
     def script(client):
         library = client.get_world().get_blueprint_library()
-        for name in ("vehicle.tesla.model3", "vehicle.lincoln.mkz_2020", "walker.pedestrian.0001",
-                     "sensor.camera.rgb", "sensor.lidar.ray_cast", "sensor.other.imu"):
+        for name in (
+            "vehicle.tesla.model3",
+            "vehicle.lincoln.mkz_2020",
+            "walker.pedestrian.0001",
+            "sensor.camera.rgb",
+            "sensor.lidar.ray_cast",
+            "sensor.other.imu",
+        ):
             library.find(name)
         assert len(library.filter("vehicle.*")) > 35
         four = [b for b in library.filter("vehicle.*") if int(b.get_attribute("number_of_wheels")) == 4]
@@ -58,11 +69,12 @@ def test_attached_sensors_follow_rigidly_or_on_a_spring_arm(server):
         imu = spawn(world, "sensor.other.imu", offset, attach_to=car)
         arm = world.spawn_actor(
             world.get_blueprint_library().find("sensor.other.gnss"),
-            carla.Transform(carla.Location(-5.0, 0.0, 3.0)), attach_to=car,
-            attachment_type=carla.AttachmentType.SpringArmGhost)
+            carla.Transform(carla.Location(-5.0, 0.0, 3.0)),
+            attach_to=car,
+            attachment_type=carla.AttachmentType.SpringArmGhost,
+        )
         world.tick()
         assert imu.parent.id == car.id
-        import numpy
         wanted = numpy.array(car.get_transform().get_matrix()) @ numpy.array(offset.get_matrix())
         assert numpy.abs(wanted - numpy.array(imu.get_transform().get_matrix())).max() < 1e-3
         turn = arm.get_transform().rotation
@@ -110,10 +122,12 @@ def test_batches_with_then_and_their_errors(server):
         points = world.get_map().get_spawn_points()
         library = world.get_blueprint_library()
         c = carla.command
-        batch = [c.SpawnActor(library.find("vehicle.audi.tt"), point)
-                 .then(c.ApplyVehicleControl(c.FutureActor, carla.VehicleControl(throttle=1.0)))
-                 .then(c.SetVehicleLightState(c.FutureActor, carla.VehicleLightState.LowBeam))
-                 for point in (points[0], points[2], points[0])]
+        batch = [
+            c.SpawnActor(library.find("vehicle.audi.tt"), point)
+            .then(c.ApplyVehicleControl(c.FutureActor, carla.VehicleControl(throttle=1.0)))
+            .then(c.SetVehicleLightState(c.FutureActor, carla.VehicleLightState.LowBeam))
+            for point in (points[0], points[2], points[0])
+        ]
         answers = client.apply_batch_sync(batch, True)
         assert [bool(a.error) for a in answers] == [False, False, True], [a.error for a in answers]
         assert "collision" in answers[2].error

@@ -1,5 +1,12 @@
 """Vehicles: control, physics, collisions, the Traffic Manager."""
 
+import math
+import sys
+
+import carla
+
+from tests.carla.wheel import listen, spawn, synchronous
+
 
 def test_throttle_brake_steer_and_reverse(server):
     def script(client):
@@ -49,8 +56,9 @@ def test_the_embedded_car_drives_as_in_the_embedded_world(server):
     def script(client, x, y, z, heading, *expected):
         world = client.load_world("hills-2")
         synchronous(world)
-        place = carla.Transform(carla.Location(float(x), -float(y), float(z) + 0.1),
-                                carla.Rotation(yaw=-math.degrees(float(heading))))
+        place = carla.Transform(
+            carla.Location(float(x), -float(y), float(z) + 0.1), carla.Rotation(yaw=-math.degrees(float(heading)))
+        )
         car = spawn(world, "vehicle.liquidpilot.car", place)
         for number in range(60):
             steering, pedal = 0.02 * math.sin(0.1 * number), (0.9 if number < 45 else -0.3)
@@ -58,9 +66,7 @@ def test_the_embedded_car_drives_as_in_the_embedded_world(server):
             world.tick()
         there, speed = car.get_location(), car.get_velocity().length()
         found = (there.x, -there.y, there.z, speed)
-        assert all(abs(a - float(b)) < 0.01 for a, b in zip(found, expected)), (found, expected)
-
-    import math
+        assert all(abs(a - float(b)) < 0.01 for a, b in zip(found, expected, strict=True)), (found, expected)
 
     import numpy as np
 
@@ -211,7 +217,9 @@ def test_the_traffic_manager_drives_in_town(server):
         manager.set_random_device_seed(1)
         road = world.get_map()
         points = road.get_spawn_points()[::5][:12]
-        batch = [carla.command.SpawnActor(world.get_blueprint_library().find("vehicle.tesla.model3"), p) for p in points]
+        batch = [
+            carla.command.SpawnActor(world.get_blueprint_library().find("vehicle.tesla.model3"), p) for p in points
+        ]
         ids = [a.actor_id for a in client.apply_batch_sync(batch, True) if not a.error]
         cars = world.get_actors(ids)
         for car in cars:

@@ -1,6 +1,10 @@
 """Connect, episodes, settings, time: the real wheel in other processes."""
 
+import os
 import signal
+import time
+
+from tests.carla.wheel import connect, refused, spawn, synchronous
 
 
 def test_versions_and_a_world_without_asking_for_anything(server):
@@ -71,8 +75,7 @@ def test_two_clients_see_one_world(server):
         world = client.reload_world()
         synchronous(world)
         car = spawn(world, "vehicle.tesla.model3")
-        other = carla.Client("127.0.0.1", port)
-        other.set_timeout(20.0)
+        other = connect()
         there = other.get_world()  # joins a synchronous world without anybody's tick
         frame = world.tick()
         for _ in range(100):

@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+import carla
+import numpy
+
+from tests.carla.wheel import listen, of_frame, spawn, synchronous
+
 MAP = Path(__file__).with_name("signals.xodr")
 
 
@@ -64,9 +69,15 @@ def test_cars_know_the_light_and_the_speed_limit(server):
         car.set_location(carla.Location(40.0, 1.75, 0.3))
         world.tick()
         assert not car.is_at_traffic_light()
-        images = listen(spawn(world, "sensor.camera.semantic_segmentation", carla.Transform(
-            carla.Location(60.0, 3.0, 2.5)), image_size_x=200, image_size_y=120))
-        import numpy
+        images = listen(
+            spawn(
+                world,
+                "sensor.camera.semantic_segmentation",
+                carla.Transform(carla.Location(60.0, 3.0, 2.5)),
+                image_size_x=200,
+                image_size_y=120,
+            )
+        )
         image = of_frame(images, world.tick())
         tags = numpy.frombuffer(image.raw_data, dtype=numpy.uint8).reshape(120, 200, 4)[..., 2]
         assert (tags == int(carla.CityObjectLabel.TrafficLight)).sum() > 20

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import carla
+
 from scenarios import maps
+from tests.carla.wheel import refused, spawn
 
 
 def test_our_maps_load_and_spawn_points_lie_on_lanes(server):
@@ -58,7 +61,7 @@ def test_a_file_by_its_path_and_no_file_that_is_not_there(server, tmp_path):
 
 def test_a_text_from_the_client_becomes_a_world(server, tmp_path):
     def script(client, file):
-        text = open(file).read()
+        text = Path(file).read_text()
         world = client.generate_opendrive_world(text)
         road = world.get_map()
         assert road.to_opendrive() == text

@@ -81,7 +81,7 @@ class Server:
         self._studio = Studio()
         self._source = maps.find(options.map, options.theme, options.seed, files=True)
         self._changed = True
-        self._unfinished = False
+        self._unfinished = self._failing = False
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
         self._began = self._ticked = time.monotonic()
@@ -307,8 +307,16 @@ class Server:
         drawing = not self.settings.no_rendering
         for sensor in list(self.world.sensors):
             if sensor.stream and self.streams.heard(sensor.stream):
-                for parts in sensors.measurements(self.lab, sensor, drawing):
-                    self.streams.send(sensor.stream, *parts)
+                self._measure(sensor, drawing)
+
+    def _measure(self, sensor: Sensor, drawing: bool) -> None:
+        try:
+            for parts in sensors.measurements(self.lab, sensor, drawing):
+                self.streams.send(sensor.stream, *parts)
+        except Exception:  # a map or a sensor that cannot be drawn must not stop the world
+            log.exception("sensor %d (%s) failed and is switched off", sensor.identity, sensor.kind)
+            self.streams.end(sensor.stream)
+            sensor.stream = 0
 
     def _platform(self) -> float:
         return time.monotonic() - self._began
@@ -328,7 +336,12 @@ class Server:
         self._timer = asyncio.get_running_loop().call_later(delay, self._on_beat, following)
 
     def _on_beat(self, due: float) -> None:
-        self.tick()
+        try:
+            self.tick()
+        except Exception:  # as above; once, because it would be said 20 times a second
+            if not self._failing:
+                log.exception("a tick failed; the world goes on")
+            self._failing = True
         self._beat(due)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EARTH = 6378137.0
 """Radius of CARLA's Earth, m."""
 _SCALE = 0.9996
+_PROBES = 400
 _SCENERY = Blueprint("static.unknown", (), label=Label.STATIC)
 
 
@@ -85,7 +86,7 @@ def obstacle(lab: Lab, sensor: Sensor) -> list[bytes] | None:
     reach = max(0.0, min(1000.0, sensor.number("distance")))
     direction = sensor.place.pose().rotation[:, 0]
     only_moving = sensor.attributes["only_dynamics"].lower() in ("true", "1")
-    steps = max(1, math.ceil(reach / radius))
+    steps = max(1, min(_PROBES, math.ceil(reach / radius)))
     probe = Actor(0, _SCENERY, {}, sensor.place)
     probe.box = Box((0.0, 0.0, 0.0), (radius, radius, radius))
     near = [actor for actor in lab.world.bodies if actor is not holder and actor is not sensor.parent]

@@ -40,6 +40,10 @@ class RpcHub:
         """The protocol of a new connection, for ``loop.create_server``."""
         return RpcConnection(self)
 
+    def waiting(self) -> int:
+        """Bytes of answers that nobody has read yet."""
+        return sum(connection.waiting for connection in self.connections)
+
     def close(self) -> None:
         """End every connection."""
         for connection in list(self.connections):
@@ -112,6 +116,11 @@ class RpcConnection(asyncio.Protocol):
 
     # What others do with a connection
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of answers that the client has not read yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def end(self) -> None:
         """Close it at once, whatever is on the way."""
         if self._transport is not None:
@@ -151,7 +160,9 @@ class RpcConnection(asyncio.Protocol):
         if transport is None:
             return
         transport.write(msgpack.packb((1, number, None, result)))
-        if transport.get_write_buffer_size() > limits.ANSWER_BYTES:
+        waiting = transport.get_write_buffer_size()
+        # Only who lets answers wait is counted, so this costs nothing as a rule.
+        if waiting > limits.ANSWER_BYTES or (waiting and self._hub.waiting() > limits.ANSWERS_BYTES):
             log.warning("client %s does not read its answers and is disconnected", self.peer)
             self.end()
 

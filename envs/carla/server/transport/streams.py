@@ -50,7 +50,7 @@ class Streams:
     def send(self, stream: int, *parts: bytes | memoryview) -> None:
         """A message to all who listen to a stream, in pieces that are joined."""
         listeners = self._listeners.get(stream)
-        if listeners:
+        if listeners and sum(listener.waiting for listener in self.connections) < limits.STREAMS_BACKLOG:
             message = b"".join((_SIZE.pack(sum(map(len, parts))), *parts))
             for listener in tuple(listeners):
                 listener.send(message)
@@ -158,11 +158,14 @@ class Listener(asyncio.Protocol):
         transport.write(message)
 
     @property
+    def waiting(self) -> int:
+        """Bytes that wait to be read."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
     def full(self) -> bool:
         """Whether no further message finds room; two always do."""
-        if self._transport is None:
-            return False
-        return self._transport.get_write_buffer_size() > max(limits.STREAM_BACKLOG, self._longest)
+        return self.waiting > max(limits.STREAM_BACKLOG, self._longest)
 
     def end(self) -> None:
         """Close it at once."""

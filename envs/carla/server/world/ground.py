@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.driving.shapes import section_shape
+from envs.driving.shapes import SectionShape, section_shape
 from envs.road import RoadNetwork
 
 _STEP = 1.0
 _CELL = 4.0
 _BESIDE = 1.0
 """Metres beside the pavement that still belong to a road."""
+_REMEMBERED = 20_000
+"""Cells off the roads whose nearest station is remembered: a car in a field asks at every tick."""
+_WIDEST = 100.0
+"""Metres to either side that pavement may reach; beyond it a map is not meant seriously."""
 _REACH = 12
 """Cells around a point off the road in which the nearest road is looked for."""
 
@@ -91,6 +95,7 @@ class Ground:
     def __init__(self, network: RoadNetwork, limits: dict[str, list[tuple[float, float]]]) -> None:
         self.stations: list[Station] = []
         self._cells: defaultdict[tuple[int, int], list[Station]] = defaultdict(list)
+        self._near: dict[tuple[int, int], Station] = {}
         for road in network.roads.values():
             rows = limits.get(road.id, [])
             for index, section in enumerate(road.lane_sections):
@@ -99,10 +104,7 @@ class Ground:
                     continue
                 self._add(section_shape(road, index, _spread(section.start, section.end)), rows)
 
-    def _add(self, shape: object, rows: list[tuple[float, float]]) -> None:
-        from envs.driving.shapes import SectionShape
-
-        assert isinstance(shape, SectionShape)
+    def _add(self, shape: SectionShape, rows: list[tuple[float, float]]) -> None:
         frame = shape.frame
         paved, driving = shape.span("paved"), shape.span("driving")
         paved = paved or (0, len(shape.lanes))
@@ -120,6 +122,7 @@ class Ground:
             strict=True,
         )  # fmt: skip
         for s, x, y, z, left_x, left_y, rise, bank, left, right, drive_left, drive_right in columns:
+            left, right = min(left, _WIDEST), max(right, -_WIDEST)
             limit = next((value for begin, value in reversed(rows) if begin <= s + 1e-6), 50.0)
             station = Station(
                 x, y, z, left_y, -left_x, rise, bank, left, right, drive_left, drive_right, half, shape.road, s, limit
@@ -156,22 +159,29 @@ class Ground:
         return best or self._beside(i, j, x, y, z)
 
     def _beside(self, i: int, j: int, x: float, y: float, z: float) -> Footing:
+        station = self._near.get((i, j))
+        if station is None:
+            if len(self._near) >= _REMEMBERED:
+                self._near.clear()
+            station = self._near[i, j] = self._nearest(i, j, x, y, z)
+        aside = (y - station.y) * station.cosine - (x - station.x) * station.sine
+        edge = min(max(aside, station.right), station.left)
+        return Footing(station, station.z + station.bank * edge, aside)
+
+    def _nearest(self, i: int, j: int, x: float, y: float, z: float) -> Station:
+        near = self.stations
         for ring in range(1, _REACH):
-            near = [
+            found = [
                 station
                 for di in range(-ring, ring + 1)
                 for dj in range(-ring, ring + 1)
                 if max(abs(di), abs(dj)) == ring
                 for station in self._cells.get((i + di, j + dj), ())
             ]
-            if near:
+            if found:
+                near = found
                 break
-        else:
-            near = self.stations
-        station = min(near, key=lambda s: (s.x - x) ** 2 + (s.y - y) ** 2 + (s.z - z) ** 2)
-        aside = (y - station.y) * station.cosine - (x - station.x) * station.sine
-        edge = min(max(aside, station.right), station.left)
-        return Footing(station, station.z + station.bank * edge, aside)
+        return min(near, key=lambda s: (s.x - x) ** 2 + (s.y - y) ** 2 + (s.z - z) ** 2)
 
 
 def _spread(start: float, end: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

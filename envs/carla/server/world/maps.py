@@ -56,6 +56,9 @@ class MapSource:
             find_theme(driving.theme)
         except LiquidPilotError as error:
             raise Refused(str(error)) from error
+        length = sum(road.length for road in driving.network.roads.values())
+        if length > limits.MAP_LENGTH:
+            raise Refused(f"{self.name}: {length / 1000:.0f} km of road, more than {limits.MAP_LENGTH / 1000:.0f} km")
         return Map(self.name, self.text, driving, extras)
 
 

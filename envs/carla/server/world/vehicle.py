@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from envs.carla.frames import Place, Triple
+from envs.carla.server import limits
 from envs.carla.server.protocol import layouts
 from envs.carla.server.world import physics
 from envs.carla.server.world.actors import ZERO, Actor, tilted
@@ -115,6 +116,15 @@ class Vehicle(Actor):
         if not self.simulates:
             self.velocity = self.spin = self.acceleration = ZERO
             return
+        try:
+            self._move(dt)
+        except (ArithmeticError, ValueError):
+            # Physics that a client made impossible (a car of 1 kg, say) must not stop the world: that car stands.
+            self.motion.stop()
+            self.velocity = self.spin = self.acceleration = ZERO
+            self.move(self.before)
+
+    def _move(self, dt: float) -> None:
         motion, car = self.motion, self.motion.car
         was = self.velocity
         if self.constant is not None:
@@ -126,6 +136,8 @@ class Vehicle(Actor):
                 control.throttle, control.brake, -control.steer, backwards, control.hand_brake,
                 math.tan(self.place.pitch), dt,
             )  # fmt: skip
+        if not abs(car.x) + abs(car.y) + abs(car.heading) < 4.0 * limits.COORDINATE:
+            raise ValueError("the car has left every map")
         self.footing = self._ground.under(car.x, car.y, self.place.z)
         self.place = tilted(Place(car.x, car.y, 0.0, car.heading), self.footing)
         vx, vy = motion.velocity

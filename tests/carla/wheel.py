@@ -1,0 +1,60 @@
+"""What test scripts do with the wheel; they run in processes of their own, see conftest.py."""
+
+import faulthandler
+import queue
+import sys
+
+import carla
+
+
+def connect():
+    """A client of the server under test."""
+    faulthandler.enable()
+    client = carla.Client("127.0.0.1", int(sys.argv[1]))
+    client.set_timeout(20.0)
+    return client
+
+
+def synchronous(world, step=0.05, **more):
+    settings = world.get_settings()
+    settings.synchronous_mode, settings.fixed_delta_seconds = True, step
+    for name, value in more.items():
+        setattr(settings, name, value)
+    world.apply_settings(settings)
+
+
+def spawn(world, name, place=None, **attributes):
+    parent = attributes.pop("attach_to", None)
+    blueprint = world.get_blueprint_library().find(name)
+    for key, value in attributes.items():
+        blueprint.set_attribute(key, str(value))
+    place = place or world.get_map().get_spawn_points()[0]
+    return world.spawn_actor(blueprint, place, attach_to=parent)
+
+
+kept = []
+
+
+def listen(sensor):
+    data = queue.Queue()
+    kept.append(sensor)  # the wheel stops a sensor that nobody holds
+    sensor.listen(data.put)
+    return data
+
+
+def of_frame(data, frame):
+    while True:
+        item = data.get(timeout=15.0)
+        assert item.frame <= frame
+        if item.frame == frame:
+            return item
+
+
+def refused(call, *words):
+    try:
+        call()
+    except RuntimeError as error:
+        text = str(error)
+    else:
+        raise AssertionError("not refused")
+    assert all(word in text for word in words), text
