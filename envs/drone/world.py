@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,12 +93,17 @@ class DroneWorld:
         return {name: soup for name, soup in soups.items() if soup.indices}
 
     def _soup(self, items: Iterable[Instance]) -> Soup:
+        looks: dict[tuple[str, int], list[Instance]] = defaultdict(list)
+        for item in items:
+            looks[item.kind, item.variant].append(item)
         vertices: list[list[float]] = []
         indices: list[int] = []
-        for item in items:
-            model = prop(item.kind, item.variant).near
-            indices += (model.triangles.ravel() + len(vertices)).tolist()
-            vertices += place_model(model, [item], self.scene.sky)[0][0].tolist()
+        for (kind, variant), alike in looks.items():
+            model = prop(kind, variant).near
+            places = place_model(model, alike, self.scene.sky)[0]
+            first = len(vertices) + len(model.vertices) * np.arange(len(alike))
+            indices += (model.triangles.ravel() + first[:, None]).ravel().tolist()
+            vertices += places.reshape(-1, 3).tolist()
         return Soup(vertices, indices)
 
     def furnish(self, client: int) -> dict[int, str]:
