@@ -23,7 +23,7 @@ OK, BAD_ELAPSED = 0, 1
 SIGMOIDS_PER_THREAD = 200_000
 """Some 100 us of work: below it, a thread costs more than it saves."""
 
-_JOB = struct.Struct("@12q2d8Q2q6Q3Q3Qq15Q15Q")
+_JOB = struct.Struct("@12q2d8Q2q7Q3Q3Qq15Q15Q")
 _NONE = (0,) * 15
 
 
@@ -108,7 +108,7 @@ def _forward(
         (batch, steps),
         packed=packed.data_ptr(),
         data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
-        results=(outputs.data_ptr(), last.data_ptr(), _address(states), _address(trace)),
+        results=(outputs.data_ptr(), last.data_ptr(), _address(states), _address(trace), 0),
     )
     _check(layer.library.forward(job), elapsed)
     return Result(outputs, last, states)
@@ -158,7 +158,7 @@ class _Scan(torch.autograd.Function):
             tuple(features.shape[:2]),
             packed=packed.data_ptr(),
             data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
-            results=(0, 0, 0, trace.data_ptr()),
+            results=(0, 0, 0, trace.data_ptr(), 0),
             gradients=(*_addresses(incoming), *addresses[:3], any(wanted[3:])),
             raw=_addresses(values),
             d_raw=addresses[3:],
@@ -174,7 +174,7 @@ def _job(
     *,
     packed: int = 0,
     data: tuple[int, ...] = (0,) * 5,
-    results: tuple[int, ...] = (0,) * 4,
+    results: tuple[int, ...] = (0,) * 5,
     gradients: tuple[int, ...] = (0,) * 7,
     raw: tuple[int, ...] = _NONE,
     d_raw: tuple[int, ...] = _NONE,

@@ -13,9 +13,9 @@ from typing import Literal
 
 from liquid_pilot.nn.errors import KernelChoice, KernelCorrupt, KernelMissing, KernelUnavailable, KernelVersion
 
-ABI = 1
+ABI = 2
 """What this version speaks; LP_ABI in scan.h."""
-JOB_BYTES = 8 * 67
+JOB_BYTES = 8 * 68
 """The size of ``lp_job`` in scan.h."""
 VARIABLE = "LIQUID_PILOT_KERNEL"
 """The environment variable that forces a path: ``torch`` or ``c``."""

@@ -50,7 +50,9 @@ LP_EXPORT const char *lp_isa(int64_t index) {
 
 static int is_double(const lp_job *job) { return job->real == 8; }
 
+/* Of samples: one of them, or as many as a vector has lanes. */
 static int64_t blocks(const lp_job *job) {
+    if (lp_one_by_one(job)) return job->batch;
     int64_t width = kernels(job)->width[is_double(job)];
     return (job->batch + width - 1) / width;
 }
@@ -69,7 +71,9 @@ LP_EXPORT int64_t lp_packed_size(const lp_job *job) {
 
 /* The numbers in `trace`. */
 LP_EXPORT int64_t lp_trace_size(const lp_job *job) {
-    return blocks(job) * kernels(job)->width[is_double(job)] * job->steps * job->unfolds * job->neurons;
+    int64_t frames = blocks(job) * job->steps * job->unfolds;
+    if (lp_one_by_one(job)) return frames * lp_padded(job->neurons);
+    return frames * kernels(job)->width[is_double(job)] * job->neurons;
 }
 
 typedef struct {

@@ -2,13 +2,15 @@
 #include "lanes.h"
 #include "pack.h"
 #include "batch.h"
+#include "single.h"
 
 static int NAME(forward)(const lp_job *job, int64_t chunk, int64_t chunks) {
-    return NAME(batch_forward)(job, chunk, chunks);
+    return lp_one_by_one(job) ? NAME(single_forward)(job, chunk) : NAME(batch_forward)(job, chunk, chunks);
 }
 
 static int NAME(backward)(const lp_job *job, int64_t chunk, int64_t chunks, double *partial) {
-    return NAME(batch_backward)(job, chunk, chunks, partial);
+    return lp_one_by_one(job) ? NAME(single_backward)(job, chunk, partial)
+                              : NAME(batch_backward)(job, chunk, chunks, partial);
 }
 
 #undef W

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define LP_ABI 1
+#define LP_ABI 2
 #define LP_PAD 16        /* synapses of a target, and neurons, are padded to a multiple of this */
 #define LP_BATCH_FROM 6  /* from this batch size on, vector lanes are samples; below, they are synapses */
 #define LP_CHUNKS 32     /* partial gradients at most; their number never depends on the threads */
@@ -33,6 +33,7 @@ typedef struct {
     void *last;                         /* (B, N) */
     void *states;                       /* (B, T, N), 0 */
     void *trace;                        /* the state before every unfold, 0: not kept */
+    void *scratch;                      /* 5 Np numbers for a single sample, 0: found where needed */
     /* Gradients that come in, and those that go out. */
     const void *d_result, *d_last, *d_states;   /* 0 */
     void *d_features, *d_state, *d_elapsed;     /* 0 */
@@ -63,6 +64,9 @@ typedef struct {
 } lp_kernels;
 
 static inline int64_t lp_padded(int64_t n) { return (n + LP_PAD - 1) / LP_PAD * LP_PAD; }
+
+/* Whether samples are done one by one, a chunk each, rather than in blocks. */
+static inline int lp_one_by_one(const lp_job *job) { return job->batch < LP_BATCH_FROM; }
 
 /* Sums over time and samples that the parameters' gradients are made of: for every padded synapse the sums of dz,
  * dz * input, dA * s and dG * s; for every neuron dA, dG and dC; for every output dy * v and dy. */
