@@ -17,8 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pybullet
-
+from envs.drone.bullet import pybullet
 from envs.drone.parameters import AIR_DENSITY, GRAVITY, MASS, PHYSICS_PERIOD, URDF, QuadrotorParameters
 
 _PUSHED = 1e-6

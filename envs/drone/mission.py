@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
+from envs.drone.bullet import pybullet
 from envs.drone.hulls import Surroundings
 from envs.drone.land import EDGE
 from envs.drone.parameters import CONTROL_PERIOD

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
+from envs.drone.bullet import pybullet
 from envs.drone.course import draw_line
 from envs.drone.hulls import Cylinders, hulls, solid
 from envs.drone.land import HOUSES, LandSpec, build_land
