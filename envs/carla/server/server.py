@@ -128,7 +128,7 @@ class Server:
     async def _listen(self, accept: Callable[[], asyncio.Protocol], port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(accept, self.options.host, port, backlog=32)
+            return await loop.create_server(accept, self.options.host, port, backlog=128)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortInUse(
