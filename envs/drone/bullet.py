@@ -1,6 +1,6 @@
-"""PyBullet without the line that it writes to standard output when it is imported.
+"""PyBullet without the line that it writes to standard error when it is imported.
 
-``liquid-pilot replay --check`` and other commands print answers there that programs read.
+There commands show their progress, and an error is one line and no other.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def _nothing_said() -> Iterator[None]:
-    """C's ``printf`` knows nothing of `sys.stdout`, so the file descriptor itself leads nowhere for the moment."""
+    """C's ``fprintf`` knows nothing of `sys.stderr`, so the file descriptor itself leads nowhere for the moment."""
     library = ctypes.CDLL(None)
-    sys.stdout.flush()
+    sys.stderr.flush()
     library.fflush(None)
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
     try:
         yield
     finally:
         library.fflush(None)
-        os.dup2(kept, 1)
+        os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
 

@@ -1,4 +1,4 @@
-"""PyBullet's own line never gets among a command's answers."""
+"""PyBullet's own line never gets among what a command says."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 
-def test_nothing_is_written_to_standard_output() -> None:
-    code = "import envs.drone.world, sys; sys.stdout.write('answer')"
+def test_nothing_is_written_when_it_is_imported() -> None:
+    code = "import envs.drone.world, sys; sys.stderr.write('answer')"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
-    assert done.stdout == "answer"
+    assert (done.stdout, done.stderr) == ("", "answer")
