@@ -140,7 +140,7 @@ class LTC(Controller):
         self.positivity = positivity
         self.epsilon = epsilon
         self._frozen: _Packed | None = None
-        self._frozen_scan: Tensor | None = None
+        self._stepper: scan.Stepper | None = None
         self._plan = Plan(wiring)
 
         for prefix, edges in (("sensory_", wiring.sensory_edges), ("", wiring.recurrent_edges)):
@@ -197,6 +197,10 @@ class LTC(Controller):
         `BadInput` also for an empty batch or no step at all, `KernelUnavailable` and `KernelChoice` when
         ``LIQUID_PILOT_KERNEL=c`` forces the fused scan where it is not to be had.
         """
+        if self._stepper is not None and self._may_step(features, state, elapsed):
+            stepped = self._stepper.run(features, state, elapsed)
+            if stepped is not None:
+                return stepped
         layer = self._scan_layer(features)
         if layer is not None:
             result = self._scan(layer, features, state, elapsed)
@@ -224,14 +228,15 @@ class LTC(Controller):
     def _scan_layer(self, features: Tensor) -> scan.Layer | None:
         """The layer as the fused scan takes it; None when the plain path is to run."""
         library = active()
-        if library is None or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[no-untyped-call,attr-defined]
+        if library is None or _is_recorded():
             return None
         # Plain tensors on the CPU in one of two types; functional_call may have put others in the parameters' place.
         if not (self.w.device.type == features.device.type == "cpu" and self.w.dtype in (torch.float32, torch.float64)):
             if forced() == "c":
                 raise KernelChoice(
                     f"LIQUID_PILOT_KERNEL=c, but the parameters are {self.w.dtype} on {self.w.device} and the features "
-                    f"on {features.device}: the fused scan takes float32 or float64 on the CPU"
+                    f"a {type(features).__name__} on {features.device}: the fused scan takes plain tensors of float32 "
+                    "or float64 on the CPU"
                 )
             return None
         soft = self.positivity == "softplus"
@@ -248,7 +253,17 @@ class LTC(Controller):
         features, state, elapsed = self._checked(features, state, elapsed)
         _check_not_empty(features)
         parameters = tuple(getattr(self, name) for name in scan.NAMES)
-        return scan.scan(layer, features, state, elapsed, parameters, self._frozen_scan, keep_states=keep_states)
+        packed = None if self._stepper is None else self._stepper.packed
+        return scan.scan(layer, features, state, elapsed, parameters, packed, keep_states=keep_states)
+
+    @staticmethod
+    def _may_step(features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> bool:
+        """Whether nothing is to be recorded, for a gradient or for an exported graph, and the path is not forced."""
+        if torch.is_grad_enabled() and any(
+            tensor is not None and tensor.requires_grad for tensor in (features, state, elapsed)
+        ):
+            return False
+        return not _is_recorded() and forced() != "torch"
 
     def _run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T, N), the last of them, and the sums (B, T, 2N) of leak and sensory synapses."""
@@ -339,11 +354,12 @@ class LTC(Controller):
         self._frozen = self._pack()
         layer = self._scan_layer(self.w)
         if layer is not None:
-            self._frozen_scan = scan.pack(layer, tuple(getattr(self, name) for name in scan.NAMES))
+            packed = scan.pack(layer, tuple(getattr(self, name) for name in scan.NAMES))
+            self._stepper = scan.Stepper(layer, packed)
 
     def _thaw(self) -> None:
         self._frozen = None
-        self._frozen_scan = None
+        self._stepper = None
 
     def train(self, mode: bool = True) -> LTC:
         """As in torch; also undoes `freeze`."""
@@ -379,6 +395,15 @@ def _check_not_empty(features: Tensor) -> None:
     if 0 in features.shape[:2]:
         what = "no sample: B" if features.shape[0] == 0 else "no step at all: T"
         raise BadInput(f"features hold {what} is 0")
+
+
+def _is_recorded() -> bool:
+    """Whether torch records or transforms operations one by one, where a call of C would be missing."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[no-untyped-call,attr-defined]
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def _full_precision(tensor: Tensor) -> torch.autocast:

@@ -23,7 +23,11 @@ OK, BAD_ELAPSED = 0, 1
 SIGMOIDS_PER_THREAD = 200_000
 """Some 100 us of work: below it, a thread costs more than it saves."""
 
-_JOB = struct.Struct("@12q2d8Q2q7Q3Q3Qq15Q15Q")
+# The three parts of lp_job.
+_LAYER = struct.Struct("@9q2d6QQ")
+_RUN = struct.Struct("@3qQ2q4Q")
+_TRAINING = struct.Struct("@2Q6Qq30Q")
+_NO_TRAINING = bytes(_TRAINING.size)
 _NONE = (0,) * 15
 
 
@@ -38,6 +42,12 @@ class Layer(NamedTuple):
     softplus: bool
     instructions: int
     """Of the library; the backward pass must use the forward pass's."""
+
+    def threads(self, batch: int, steps: int) -> int:
+        """As many as torch is set to, but small work stays on one."""
+        sensory, recurrent = self.plan.sigmoids
+        work = batch * steps * (sensory + self.unfolds * recurrent)
+        return min(torch.get_num_threads(), 1 + work // SIGMOIDS_PER_THREAD)
 
 
 class Result(NamedTuple):
@@ -108,7 +118,7 @@ def _forward(
         (batch, steps),
         packed=packed.data_ptr(),
         data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
-        results=(outputs.data_ptr(), last.data_ptr(), _address(states), _address(trace), 0),
+        results=(outputs.data_ptr(), last.data_ptr(), _address(states), _address(trace)),
     )
     _check(layer.library.forward(job), elapsed)
     return Result(outputs, last, states)
@@ -127,7 +137,7 @@ class _Scan(torch.autograd.Function):
         *parameters: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         packed = pack(layer, parameters) if frozen is None else frozen
-        job = _job(layer, features, tuple(features.shape[:2]))
+        job = _job(layer, features, (features.shape[0], features.shape[1]))
         trace = features.new_empty(layer.library.trace_size(job))
         result = _forward(layer, packed, features, state, elapsed, keep_states, trace)
         ctx.layer, ctx.frozen = layer, frozen is not None
@@ -155,10 +165,10 @@ class _Scan(torch.autograd.Function):
         job = _job(
             ctx.layer,
             features,
-            tuple(features.shape[:2]),
+            (features.shape[0], features.shape[1]),
             packed=packed.data_ptr(),
             data=(features.data_ptr(), *features.stride()[:2], state.data_ptr(), _address(elapsed)),
-            results=(0, 0, 0, trace.data_ptr(), 0),
+            results=(0, 0, 0, trace.data_ptr()),
             gradients=(*_addresses(incoming), *addresses[:3], any(wanted[3:])),
             raw=_addresses(values),
             d_raw=addresses[3:],
@@ -167,33 +177,95 @@ class _Scan(torch.autograd.Function):
         return None, None, None, *gradients
 
 
+class Stepper:
+    """A layer with packed parameters, for control: one call after the other as fast as Python can.
+
+    Args:
+        layer: what to run.
+        packed: its parameters, from `pack`.
+    """
+
+    def __init__(self, layer: Layer, packed: Tensor) -> None:
+        self.layer, self.packed = layer, packed
+        wiring = layer.plan.wiring
+        self._sizes = wiring.input_size, wiring.units, wiring.output_size
+        self._dtype = packed.dtype
+        self._header = layer_part(layer, packed.dtype, packed.data_ptr())
+        self._zeros = packed.new_zeros(1, wiring.units)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stepper:
+        return self  # immutable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _no_stepper, ()
+
+    def run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Outputs (B, T, M) and state (B, N), as `scan`; None for arguments that need a closer look.
+
+        Keeps nothing for a backward pass.
+        """
+        inputs, units, outputs = self._sizes
+        shape, dtype = features.shape, self._dtype
+        if len(shape) != 3 or features.dtype is not dtype or not features.is_cpu or type(features) is not Tensor:
+            return None
+        batch, steps, width = shape
+        batch_stride, step_stride, stride = features.stride()
+        if width != inputs or stride != 1 or not batch or not steps:
+            return None
+        if state is None:
+            state = self._zeros if batch == 1 else features.new_zeros(batch, units)
+        elif state.shape != (batch, units) or not _plain(state, dtype):
+            return None
+        if elapsed is not None and (elapsed.shape != (batch, steps) or not _plain(elapsed, dtype)):
+            return None
+        result = torch.empty((batch, steps, outputs), dtype=dtype)
+        last = torch.empty((batch, units), dtype=dtype)
+        threads = self.layer.threads(batch, steps) if batch * steps > 1 else 1
+        run = _RUN.pack(
+            *(batch, steps, threads, features.data_ptr(), batch_stride, step_stride),
+            *(state.data_ptr(), 0 if elapsed is None else elapsed.data_ptr(), result.data_ptr(), last.data_ptr()),
+        )
+        code = self.layer.library.forward(self._header + run + _NO_TRAINING)
+        if code:
+            _check(code, elapsed)
+        return result, last
+
+
+def _no_stepper() -> None:
+    """What a stored stepper becomes: its layer packs anew."""
+
+
+def _plain(tensor: Tensor, dtype: torch.dtype) -> bool:
+    return type(tensor) is Tensor and tensor.dtype is dtype and tensor.is_cpu and tensor.is_contiguous()
+
+
 def _job(
     layer: Layer,
     like: Tensor,
-    shape: tuple[int, ...],
+    shape: tuple[int, int],
     *,
     packed: int = 0,
     data: tuple[int, ...] = (0,) * 5,
-    results: tuple[int, ...] = (0,) * 5,
+    results: tuple[int, ...] = (0,) * 4,
     gradients: tuple[int, ...] = (0,) * 7,
     raw: tuple[int, ...] = _NONE,
     d_raw: tuple[int, ...] = _NONE,
 ) -> bytes:
     """An ``lp_job`` (scan.h)."""
+    header = layer_part(layer, like.dtype, packed)
+    run = _RUN.pack(*shape, layer.threads(*shape), *data, *results[:2])
+    return header + run + _TRAINING.pack(*results[2:], *gradients, *raw, *d_raw)
+
+
+def layer_part(layer: Layer, dtype: torch.dtype, packed: int) -> bytes:
+    """The part of ``lp_job`` that no run changes."""
     plan, wiring = layer.plan, layer.plan.wiring
-    work = shape[0] * shape[1] * (plan.sigmoids[0] + layer.unfolds * plan.sigmoids[1])
-    threads = min(torch.get_num_threads(), 1 + work // SIGMOIDS_PER_THREAD)
-    return _JOB.pack(
-        *(layer.instructions, like.element_size(), *shape, wiring.input_size, wiring.units, wiring.output_size),
-        *(plan.sensory, plan.recurrent, layer.unfolds, threads, layer.softplus),
+    return _LAYER.pack(
+        *(layer.instructions, dtype.itemsize, wiring.input_size, wiring.units, wiring.output_size),
+        *(plan.sensory, plan.recurrent, layer.unfolds, layer.softplus),
         *(1.0 / (layer.nominal_elapsed * layer.unfolds), layer.epsilon),
         *plan.addresses,
         packed,
-        *data,
-        *results,
-        *gradients,
-        *raw,
-        *d_raw,
     )
 
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 from liquid_pilot.nn.errors import KernelChoice, KernelCorrupt, KernelMissing, KernelUnavailable, KernelVersion
 
-ABI = 2
+ABI = 3
 """What this version speaks; LP_ABI in scan.h."""
-JOB_BYTES = 8 * 68
+JOB_BYTES = 8 * 67
 """The size of ``lp_job`` in scan.h."""
 VARIABLE = "LIQUID_PILOT_KERNEL"
 """The environment variable that forces a path: ``torch`` or ``c``."""

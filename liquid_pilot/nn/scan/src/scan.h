@@ -5,9 +5,10 @@
 
 #include <stdint.h>
 
-#define LP_ABI 2
+#define LP_ABI 3
 #define LP_PAD 16        /* synapses of a target, and neurons, are padded to a multiple of this */
 #define LP_BATCH_FROM 6  /* from this batch size on, vector lanes are samples; below, they are synapses */
+#define LP_FEW 64        /* up to this many neurons a run of few samples allocates nothing */
 #define LP_CHUNKS 32     /* partial gradients at most; their number never depends on the threads */
 
 enum { LP_OK = 0, LP_BAD_ELAPSED = 1, LP_NO_MEMORY = 2, LP_BAD_JOB = 3 };
@@ -15,16 +16,18 @@ enum { LP_OK = 0, LP_BAD_ELAPSED = 1, LP_NO_MEMORY = 2, LP_BAD_JOB = 3 };
 /* "Real" arrays are float or double as `real` (4 or 8) says. F features, N neurons, M outputs; S and R are the padded
  * numbers of sensory and recurrent synapses, Np is N padded. Pointers that may be null are marked 0. */
 typedef struct {
+    /* The layer. */
     int64_t set; /* of instructions: an index of lp_isa */
-    int64_t real, batch, steps, inputs, neurons, outputs, sensory, recurrent, unfolds, threads, softplus;
-    double time_unit;    /* durations of one unfold are elapsed * time_unit, in nominal times */
+    int64_t real, inputs, neurons, outputs, sensory, recurrent, unfolds, softplus;
+    double time_unit; /* durations of one unfold are elapsed * time_unit, in nominal times */
     double epsilon;
     /* The wiring: first padded synapse and number of synapses of every target (N), source of every padded one. */
     const int32_t *sensory_start, *sensory_count, *sensory_source;
     const int32_t *start, *count, *source;
     /* What parameters become (see pack.h); written by lp_pack, read by lp_forward and lp_backward. */
     void *packed;
-    /* The data. */
+    /* One run. */
+    int64_t batch, steps, threads;
     const void *features;               /* (B, T, F), the last axis contiguous */
     int64_t batch_stride, step_stride;  /* of the features, in elements */
     const void *state;                  /* (B, N) */
@@ -33,7 +36,6 @@ typedef struct {
     void *last;                         /* (B, N) */
     void *states;                       /* (B, T, N), 0 */
     void *trace;                        /* the state before every unfold, 0: not kept */
-    void *scratch;                      /* 5 Np numbers for a single sample, 0: found where needed */
     /* Gradients that come in, and those that go out. */
     const void *d_result, *d_last, *d_states;   /* 0 */
     void *d_features, *d_state, *d_elapsed;     /* 0 */

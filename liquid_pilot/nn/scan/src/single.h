@@ -47,8 +47,8 @@ static int NAME(single_forward)(const lp_job *job, int64_t sample) {
     const int64_t T = job->steps, N = job->neurons, M = job->outputs, Np = lp_padded(N);
     const NAME(packed) packed = NAME(layout)(job), *p = &packed;
     const size_t row = (size_t)Np * sizeof(REAL);
-    REAL *scratch = job->batch == 1 ? job->scratch : NULL; /* samples may run at the same time */
-    REAL *memory = scratch ? scratch : aligned_alloc(64, 5 * row);
+    _Alignas(64) REAL few[5 * LP_FEW];
+    REAL *memory = Np <= LP_FEW ? few : aligned_alloc(64, 5 * row);
     if (!memory) return LP_NO_MEMORY;
     REAL *x = memory, *pull = x + Np, *conductance = pull + Np, *A = conductance + Np, *G = A + Np;
     REAL *trace = job->trace ? (REAL *)job->trace + sample * T * job->unfolds * Np : NULL;
@@ -77,7 +77,7 @@ static int NAME(single_forward)(const lp_job *job, int64_t sample) {
         if (job->states) memcpy((REAL *)job->states + (sample * T + t) * N, x, (size_t)N * sizeof(REAL));
     }
     memcpy((REAL *)job->last + sample * N, x, (size_t)N * sizeof(REAL));
-    if (!scratch) free(memory);
+    if (memory != few) free(memory);
     return LP_OK;
 }
 
