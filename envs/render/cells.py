@@ -21,10 +21,9 @@ from envs.render.shading import baked, light
 
 MESH_CELL = 144.0
 """Side of the cells of terrain and roads, metres."""
-NEAR, MIDDLE = Detail().near, 150.0
-"""Metres from the eye to a cell's middle up to which its props are drawn in full (unless the scene says another), and
-up to which small ones are. Cells of props are smaller, because here a cell is also what changes its detail as a whole.
-"""
+MIDDLE = 150.0
+"""Metres from the eye to the middle of a cell of props up to which small ones are drawn. Such cells are smaller
+(`Detail`), because here a cell is also what changes its detail as a whole."""
 SHADOW_CELL, SHADOWS = 64.0, 84.0
 """Side of the cells of shadows, and metres from the eye to a cell's middle up to which they are drawn."""
 

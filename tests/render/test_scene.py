@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from envs.render import atlas, props
-from envs.render.cells import MESH_CELL, MIDDLE, NEAR, cut_meshes, cut_props
+from envs.render.cells import MESH_CELL, MIDDLE, cut_meshes, cut_props
 from envs.render.errors import BadScene
 from envs.render.labels import Label
-from envs.render.scene import KINDS, TEXTURES, Instance, Sky, check_mesh
+from envs.render.scene import KINDS, TEXTURES, Detail, Instance, Sky, check_mesh
 from envs.render.shading import light, vertex_normals
 from envs.render.textures import TILE_METRES, texture
 from tests.render.worlds import ground, quad, small_world
@@ -79,16 +79,19 @@ def test_equal_materials_of_one_cell_become_one_piece():
     assert [len(piece.triangles) for piece in pieces] == [10]
 
 
-def test_exactly_one_band_of_a_cell_is_drawn_at_any_distance():
-    pieces, _ = cut_props(small_world().instances, Sky())
+@pytest.mark.parametrize("detail", [Detail(), Detail(cell=24.0, near=40.0)])
+def test_exactly_one_band_of_a_cell_is_drawn_at_any_distance(detail):
+    pieces, _ = cut_props(small_world().instances, Sky(), detail)
     by_cell = {}
     for piece in pieces:
         by_cell.setdefault(piece.centre, []).append((piece.begin, piece.end))
     for bands in by_cell.values():
-        assert sorted(bands)[0] == (0.0, NEAR)
+        assert sorted(bands)[0] == (0.0, detail.near)
         assert len(set(bands)) == len(bands)
-        for distance in (1.0, NEAR + 1, MIDDLE + 1):
+        for distance in (1.0, detail.near + 1, MIDDLE + 1):
             assert sum(b <= distance < (e or math.inf) for b, e in bands) <= 1
+    for x, y, _ in by_cell:
+        assert (x / detail.cell) % 1.0 == (y / detail.cell) % 1.0 == 0.5
 
 
 def test_normals_and_light():
