@@ -8,7 +8,7 @@ Weather and faults have modules of their own, :mod:`scenarios.weather` and :mod:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -17,7 +17,7 @@ from scenarios.document import Document, OneLine
 from scenarios.errors import MapError
 from scenarios.faults import FaultSpec
 from scenarios.maps.styles import Style
-from scenarios.part import Part
+from scenarios.part import OrText, Part
 from scenarios.weather import WeatherField, WeatherPlan
 
 TRAIN_THEMES = ("meadow", "forest", "village")
@@ -39,7 +39,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-RoadId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+RoadId = Annotated[str, BeforeValidator(_as_text), Field(min_length=1), OrText({"type": "integer"})]
 
 
 class SeedFamily(Part):
@@ -246,9 +246,3 @@ class Scenario(Document):
 
     def _file_path(self, file: str) -> Path:
         return (self._source.parent if self._source is not None else Path()) / file
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of scenario files, e.g. for completion in an editor."""
-    schema = Scenario.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
