@@ -13,6 +13,7 @@ from launch.progress import progress_bar
 from launch.record import record
 from launch.train import DrivingCheck, recipe, train
 from launch.versions import versions
+from liquid_pilot.imitation import LiquidStage, PerceptionStage, Stage
 
 FILM_S = 12.0
 """Length of each video; a whole episode takes longer to film than to drive."""
@@ -24,7 +25,8 @@ class Plan:
 
     Attributes:
         scenarios: recorded, as often as they are named.
-        frames: of all recordings.
+        frames: of all recordings. More frames that are seen once and a half teach more than fewer that are seen often.
+        stages: of the training.
         check: how the last candidates are compared.
         heldout: scenarios that decide.
         episodes: of each of them.
@@ -33,6 +35,7 @@ class Plan:
 
     scenarios: tuple[str, ...]
     frames: int
+    stages: tuple[Stage, ...]
     check: DrivingCheck
     heldout: tuple[str, ...]
     episodes: int
@@ -40,11 +43,13 @@ class Plan:
 
 
 PLANS = {
-    # Generated roads of every kind, and more of the two hardest: many roads teach more than many metres of one.
+    # Generated roads of every kind, and more of what is hardest and rarest: many roads teach more than many metres of
+    # one.
     # Corners and avenues are left out: to learn those as well takes more than five minutes.
     "driving": Plan(
-        scenarios=("train-mixed", "train-passes", "train-streets"),
-        frames=15_000,
+        scenarios=("train-mixed", "train-mixed", "train-mixed", "train-passes", "train-streets", "train-motorways"),
+        frames=42_000,
+        stages=(PerceptionStage(epochs=1.6), LiquidStage(steps=6000)),
         check=DrivingCheck(episodes=6, length_m=300.0),
         heldout=(
             "heldout-country",
@@ -62,6 +67,7 @@ PLANS = {
     "flight": Plan(
         scenarios=("fly-train-meadow", "fly-train-meadow", "fly-train-search", "fly-train-obstacles"),
         frames=20_000,
+        stages=(PerceptionStage(epochs=3.0), LiquidStage(steps=6000)),
         check=DrivingCheck(episodes=12),
         heldout=(
             "fly-heldout-meadow",
@@ -93,7 +99,7 @@ def run_demo(out: Path, *, kind: str = "driving", seed: int = 0, workers: int | 
         with progress_bar("record", "frames") as progress:
             record(plan.scenarios, drives, frames=plan.frames, seed=seed, workers=workers, progress=progress)
         complain(f"2 of 3: 19 liquid neurons learn from it -> {run}")
-        config = recipe(seed=seed, kind=kind).model_copy(update={"candidates": CANDIDATES})
+        config = recipe(seed=seed, kind=kind).model_copy(update={"candidates": CANDIDATES, "stages": plan.stages})
         train(drives, run, config=config, check=plan.check, workers=workers)
         complain(f"3 of 3: they are judged in worlds that they have never seen -> {results}")
         outcome = _judge(plan, run, results, seed, workers)
