@@ -38,6 +38,9 @@ class BuildScan(build_ext):
 
     def build_extension(self, ext: Any) -> None:
         """Compile and link; an error is only a warning of setuptools, because the extension is optional."""
+        path = Path(self.get_ext_fullpath(ext.name))
+        for old in (path, path.with_suffix(".json")):
+            old.unlink(missing_ok=True)
         sets = X86 if platform.machine().lower() in ("x86_64", "amd64") else OTHERS
         source, temporary = FOLDER / "src", Path(self.build_temp)
         objects = self.compiler.compile(
@@ -51,7 +54,7 @@ class BuildScan(build_ext):
                 extra_postargs=FLAGS + flags,
                 depends=ext.depends,
             )
-        path = Path(self.get_ext_fullpath(ext.name))
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.compiler.link_shared_object(objects, str(path), libraries=["m", "pthread"])
         path.with_suffix(".json").write_text(
             json.dumps({"abi": abi(), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}) + "\n"

@@ -22,6 +22,12 @@ static const double EXP2_DOUBLE[] = {1.0, 0.6931471805599453, 0.2402265069591007
                                      1.5252733804059841e-05, 1.321548679014431e-06, 1.01780860092397e-07,
                                      7.054911620801123e-09, 4.445538271870811e-10, 2.567843599348820e-11};
 
+#define PICK1(k) p[index[k]]
+#define PICK2(k) PICK1(k), PICK1(k + 1)
+#define PICK4(k) PICK2(k), PICK2(k + 2)
+#define PICK8(k) PICK4(k), PICK4(k + 4)
+#define PICK16(k) PICK8(k), PICK8(k + 8)
+
 #define REAL float
 #define INT int32_t
 #define NAME(x) LP_CAT(x, _f32)
@@ -32,22 +38,22 @@ static const double EXP2_DOUBLE[] = {1.0, 0.6931471805599453, 0.2402265069591007
 #define EXP2 EXP2_FLOAT
 #define EXP2_DEGREE 5
 #if LP_BYTES == 64
+#define PICKED PICK16(0)
 #define VMAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define VMIN(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
-#define GATHER return (vec)_mm512_i32gather_ps(_mm512_loadu_si512(index), p, 4);
 #elif LP_BYTES == 32
+#define PICKED PICK8(0)
 #define VMAX(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define VMIN(a, b) ((vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
-#define GATHER return (vec)_mm256_i32gather_ps(p, _mm256_loadu_si256((const __m256i *)index), 4);
 #elif defined(__x86_64__)
+#define PICKED PICK4(0)
 #define VMAX(a, b) ((vec)_mm_max_ps((__m128)(a), (__m128)(b)))
 #define VMIN(a, b) ((vec)_mm_min_ps((__m128)(a), (__m128)(b)))
-#define GATHER return (vec){p[index[0]], p[index[1]], p[index[2]], p[index[3]]};
 #else
+#define PICKED PICK4(0)
 #define SELECT(test, a, b) ((vec)(((NAME(ints))(a) & (test)) | ((NAME(ints))(b) & ~(test))))
 #define VMAX(a, b) SELECT((a) > (b), a, b)
 #define VMIN(a, b) SELECT((a) < (b), a, b)
-#define GATHER return (vec){p[index[0]], p[index[1]], p[index[2]], p[index[3]]};
 #endif
 #include "path.h"
 
@@ -61,22 +67,22 @@ static const double EXP2_DOUBLE[] = {1.0, 0.6931471805599453, 0.2402265069591007
 #define EXP2 EXP2_DOUBLE
 #define EXP2_DEGREE 12
 #if LP_BYTES == 64
+#define PICKED PICK8(0)
 #define VMAX(a, b) ((vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #define VMIN(a, b) ((vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
-#define GATHER return (vec)_mm512_i32gather_pd(_mm256_loadu_si256((const __m256i *)index), p, 8);
 #elif LP_BYTES == 32
+#define PICKED PICK4(0)
 #define VMAX(a, b) ((vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #define VMIN(a, b) ((vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
-#define GATHER return (vec)_mm256_i32gather_pd(p, _mm_loadu_si128((const __m128i *)index), 8);
 #elif defined(__x86_64__)
+#define PICKED PICK2(0)
 #define VMAX(a, b) ((vec)_mm_max_pd((__m128d)(a), (__m128d)(b)))
 #define VMIN(a, b) ((vec)_mm_min_pd((__m128d)(a), (__m128d)(b)))
-#define GATHER return (vec){p[index[0]], p[index[1]]};
 #else
+#define PICKED PICK2(0)
 #define SELECT(test, a, b) ((vec)(((NAME(ints))(a) & (test)) | ((NAME(ints))(b) & ~(test))))
 #define VMAX(a, b) SELECT((a) > (b), a, b)
 #define VMIN(a, b) SELECT((a) < (b), a, b)
-#define GATHER return (vec){p[index[0]], p[index[1]]};
 #endif
 #include "path.h"
 

@@ -26,7 +26,7 @@ static int NAME(backward)(const lp_job *job, int64_t chunk, int64_t chunks, doub
 #undef TINY
 #undef EXP2
 #undef EXP2_DEGREE
+#undef PICKED
 #undef VMAX
 #undef VMIN
-#undef GATHER
 #undef SELECT
