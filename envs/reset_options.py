@@ -6,11 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from liquid_pilot.errors import LiquidPilotError
-
-
-class BadResetOption(LiquidPilotError):
-    """``reset(options=...)`` holds an unknown key or a value that makes no sense."""
+from envs.errors import BadResetOption
 
 
 def refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import scenarios
 from envs.driving.env import LaneKeepingEnv
-from envs.driving.errors import NonFiniteAction
+from envs.errors import NonFiniteAction
 from envs.lockstep import DrivenEpisode, Episode, LockStep, Moment, TimeSplit
 from scenarios import Scenario
 

@@ -29,11 +29,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 import scenarios
-from envs.driving.errors import BadAction, BadObservationMode, NonFiniteAction, ResetNeeded
+from envs.actions import clipped, read_action
 from envs.driving.ride import CONTROL_PERIOD, FAILURES, Ride
 from envs.driving.senses import Senses
 from envs.driving.start import SPEED_MAX, ResetOptions, draw_start
 from envs.driving.world import WORLDS, DrivingWorld, Way
+from envs.errors import BadObservationMode, ResetNeeded
 from envs.render.pose import Pose
 from scenarios.schema import CameraSpec, Scenario
 
@@ -290,18 +291,10 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         return self._world, self._world.way(self.scenario.route, self.scenario.start.position == "random")
 
     def _checked(self, action: npt.NDArray[np.float32]) -> tuple[float, float]:
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (2,):
-            raise BadAction(f"an action has shape (2,): steering, acceleration; got shape {values.shape}")
-        steering, pedal = values.tolist()
-        if not (math.isfinite(steering) and math.isfinite(pedal)):
-            raise NonFiniteAction(
-                f"action ({steering}, {pedal}) at {self.ride.frame * CONTROL_PERIOD:.2f} s is not finite: "
-                "the policy that gave it is broken, check its training"
-            )
+        steering, pedal = read_action(action, self.action_names, self.ride.frame * CONTROL_PERIOD)
         if abs(steering) > 1.0 or abs(pedal) > 1.0:
             self._clipped += 1
-        return max(-1.0, min(1.0, steering)), max(-1.0, min(1.0, pedal))
+        return clipped(steering), clipped(pedal)
 
     def _info(self, ride: Ride) -> dict[str, Any]:
         info = ride.truth()

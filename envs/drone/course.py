@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envs.reset_options import BadResetOption, duration, numbers, refuse_unknown
+from envs.errors import BadResetOption
+from envs.reset_options import duration, numbers, refuse_unknown
 from liquid_pilot.randomness import generator
 from scenarios.errors import ScenarioError
 

@@ -31,12 +31,13 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 import scenarios
+from envs.actions import clipped, read_action
 from envs.drone.course import Course, ResetOptions, draw_course
-from envs.drone.errors import BadCommand, BadMode, NonFiniteCommand, NotReset
 from envs.drone.flight import Flight
 from envs.drone.mission import FAILURES, HEADINGS, REACH, Mission
 from envs.drone.parameters import CONTROL_PERIOD
 from envs.drone.world import WORLDS, DroneWorld
+from envs.errors import BadObservationMode, ResetNeeded
 from envs.senses import Senses
 from scenarios.flight import FASTEST, FlightScenario
 
@@ -89,9 +90,9 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         observation_mode: ObservationMode = "camera",
     ) -> None:
         if observation_mode not in ("camera", "state"):
-            raise BadMode(f"observation_mode {observation_mode!r}: use 'camera' or 'state'")
+            raise BadObservationMode(f"observation_mode {observation_mode!r}: use 'camera' or 'state'")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise BadMode(f"render_mode {render_mode!r}: use 'rgb_array' or None")
+            raise BadObservationMode(f"render_mode {render_mode!r}: use 'rgb_array' or None")
         self.scenario = scenarios.load_flight(scenario)
         self.render_mode = render_mode
         self.render_seconds = 0.0
@@ -164,11 +165,11 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         the way is free in the directions `envs.drone.mission.HEADINGS`, at most 6 m.
 
         Raises:
-            NonFiniteCommand, BadCommand, NotReset.
+            NonFiniteAction, BadAction, ResetNeeded.
         """
         mission = self._mission
         if mission is None or mission.over:
-            raise NotReset("step() before reset() or after the end of the episode: call reset() first")
+            raise ResetNeeded("step() before reset() or after the end of the episode: call reset() first")
         self._applied = self._checked(action)
         ahead, left, climb, yaw = self._applied
         # The faults of actuators take the component that steers for the first one: here the yaw rate.
@@ -223,16 +224,16 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
     @property
     def mission(self) -> Mission:
-        """The present episode. Raises NotReset when there is none."""
+        """The present episode. Raises ResetNeeded when there is none."""
         if self._mission is None:
-            raise NotReset("there is no episode: call reset() first")
+            raise ResetNeeded("there is no episode: call reset() first")
         return self._mission
 
     @property
     def senses(self) -> Senses:
-        """The sensors and actuators of the present episode. Raises NotReset when there is none."""
+        """The sensors and actuators of the present episode. Raises ResetNeeded when there is none."""
         if self._senses is None:
-            raise NotReset("there is no episode: call reset() first")
+            raise ResetNeeded("there is no episode: call reset() first")
         return self._senses
 
     @property
@@ -279,17 +280,9 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
             WORLDS.give_back(left, self)
         return self._world
 
-    def _checked(self, action: npt.NDArray[np.float32]) -> tuple[float, ...]:
-        values = np.asarray(action, dtype=np.float64)
-        if values.shape != (4,):
-            raise BadCommand(f"an action has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
-        ahead, left, climb, yaw = values.tolist()
-        if not math.isfinite(ahead + left + climb + yaw):
-            raise NonFiniteCommand(
-                f"action {(ahead, left, climb, yaw)} at {self.mission.frame * CONTROL_PERIOD:.2f} s is not finite: "
-                "the policy that gave it is broken, check its training"
-            )
-        checked = (_clip(ahead, 1.0), _clip(left, 1.0), _clip(climb, 1.0), _clip(yaw, 1.0))
+    def _checked(self, action: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
+        ahead, left, climb, yaw = read_action(action, self.action_names, self.mission.frame * CONTROL_PERIOD)
+        checked = clipped(ahead), clipped(left), clipped(climb), clipped(yaw)
         if checked != (ahead, left, climb, yaw):
             self._clipped += 1
         return checked
@@ -304,8 +297,8 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         flight = mission.flight
         velocity = senses.velocity(mission.moment, flight.body_velocity).tolist()
         return {
-            "velocity": np.array([_clip(part, _FAST) for part in velocity], dtype=np.float32),
-            "yaw_rate": np.array((_clip(flight.yaw_rate, _FAST),), dtype=np.float32),
+            "velocity": np.array([clipped(part, _FAST) for part in velocity], dtype=np.float32),
+            "yaw_rate": np.array((clipped(flight.yaw_rate, _FAST),), dtype=np.float32),
         }
 
     def _observe(self, mission: Mission) -> Observation:
@@ -321,10 +314,6 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
 _FAST = 100.0
 """m/s, and rad/s: bounds of what is measured."""
-
-
-def _clip(value: float, most: float) -> float:
-    return most if value > most else -most if value < -most else value
 
 
 def _beyond(mission: Mission) -> float:

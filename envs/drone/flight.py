@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from envs.drone.body import Body
 from envs.drone.control import GUIDANCE_STEPS, Controller, ControlParameters
-from envs.drone.errors import BadCommand, BadStart, NonFiniteCommand, NotReset
+from envs.drone.errors import BadStart
 from envs.drone.parameters import CONTROL_PERIOD, PHYSICS_STEPS, QuadrotorParameters
 from envs.drone.wind import CALM, Wind
+from envs.errors import BadAction, NonFiniteAction, ResetNeeded
 from envs.render.pose import Pose
 
 Vector = npt.NDArray[np.float64]
@@ -63,10 +64,10 @@ class Flight:
         Raises:
             BadStart: pose or velocity are not finite, or of the wrong shape.
             WindTooStrong: the drone cannot hold its place in this wind.
-            NotReset: the flight was closed.
+            ResetNeeded: the flight was closed.
         """
         if self.body.client < 0:
-            raise NotReset("this flight was closed: make a new Flight")
+            raise ResetNeeded("this flight was closed: make a new Flight")
         wind.check(self.quadrotor)
         go = np.asarray(velocity, dtype=np.float64)
         if go.shape != (3,) or not np.isfinite((*go, *pose.position, *pose.rotation.flat)).all():
@@ -86,20 +87,20 @@ class Flight:
                 drone's heading, each in [-1, 1] of full scale (`ControlParameters`); beyond that it is clipped.
 
         Raises:
-            NonFiniteCommand, BadCommand: the command is not finite, or of another shape; nothing has moved.
-            NotReset: before the first ``reset`` or after ``close``.
+            NonFiniteAction, BadAction: the command is not finite, or of another shape; nothing has moved.
+            ResetNeeded: before the first ``reset`` or after ``close``.
         """
         if self._air is None:
-            raise NotReset("advance comes after reset, and never after close: call reset first")
+            raise ResetNeeded("advance comes after reset, and never after close: call reset first")
         if isinstance(command, tuple) and len(command) == 4:
             ahead, left, climb, yaw = command  # the quick way of those who have plain numbers
         else:
             values = np.asarray(command, dtype=np.float64)
             if values.shape != (4,):
-                raise BadCommand(f"a command has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
+                raise BadAction(f"a command has shape (4,): vx, vy, vz, yaw rate; got shape {values.shape}")
             ahead, left, climb, yaw = values.tolist()
         if not math.isfinite(ahead + left + climb + yaw):
-            raise NonFiniteCommand(
+            raise NonFiniteAction(
                 f"command ({ahead}, {left}, {climb}, {yaw}) at {self.steps * CONTROL_PERIOD:.2f} s is not finite: "
                 "the policy that gave it is broken, check its training"
             )
@@ -115,9 +116,9 @@ class Flight:
         self.steps += 1
 
     def clear(self) -> None:
-        """Empty the world of all obstacles; a ``reset`` must follow. Raises NotReset when the flight was closed."""
+        """Empty the world of all obstacles; a ``reset`` must follow. Raises ResetNeeded when the flight was closed."""
         if self.body.client < 0:
-            raise NotReset("this flight was closed: make a new Flight")
+            raise ResetNeeded("this flight was closed: make a new Flight")
         self._air = None
         self.body.clear()
 

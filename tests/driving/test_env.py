@@ -9,9 +9,9 @@ import pytest
 
 import scenarios
 from envs.driving.env import STATE
-from envs.driving.errors import BadAction, BadObservationMode, BadResetOption, NonFiniteAction, ResetNeeded
 from envs.driving.obstacles import ObstacleGrid
 from envs.driving.ride import AHEAD
+from envs.errors import BadAction, BadObservationMode, BadResetOption, NonFiniteAction, ResetNeeded
 from envs.road import RouteError
 from policies.expert import ExpertDriver
 from tests.driving.worlds import idle, make, scenario_of

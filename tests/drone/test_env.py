@@ -16,8 +16,8 @@ from stable_baselines3.common.env_checker import check_env as stable_baselines_c
 
 import scenarios
 from envs.drone.env import FAILURE_REWARD, HOLD_REWARD, STATE, SUCCESS_REWARD, FlyToTargetEnv
-from envs.drone.errors import BadCommand, BadMode, BadResetOption, NonFiniteCommand, NotReset
 from envs.drone.mission import HEADINGS, REACH
+from envs.errors import BadAction, BadObservationMode, BadResetOption, NonFiniteAction, ResetNeeded
 from envs.registration import register
 from scenarios.errors import ScenarioError
 from tests.drone.worlds import approach, flight_of, hold, make
@@ -202,7 +202,7 @@ def test_arriving_and_staying_is_success_and_pays() -> None:
     # Progress and holding are potentials: what they sum to does not depend on the way.
     gain = (info["distance"] - 3.0) / 0.15
     assert sum(step["reward"] for step in infos) == pytest.approx(gain + HOLD_REWARD + SUCCESS_REWARD, abs=1e-3)
-    with pytest.raises(NotReset):
+    with pytest.raises(ResetNeeded):
         env.step(np.zeros(4, dtype=np.float32))
     env.close()
 
@@ -255,13 +255,13 @@ def test_time_and_the_worlds_edge_end_it_too() -> None:
 
 def test_actions_are_checked_clipped_and_counted() -> None:
     env = make()
-    with pytest.raises(NotReset, match="call reset"):
+    with pytest.raises(ResetNeeded, match="call reset"):
         env.step(np.zeros(4, dtype=np.float32))
     env.reset(seed=1)
     for bad in (math.nan, math.inf):
-        with pytest.raises(NonFiniteCommand, match="check its training"):
+        with pytest.raises(NonFiniteAction, match="check its training"):
             env.step(np.array([0.0, bad, 0.0, 0.0], dtype=np.float32))
-    with pytest.raises(BadCommand, match=r"shape \(4,\)"):
+    with pytest.raises(BadAction, match=r"shape \(4,\)"):
         env.step(np.zeros(2, dtype=np.float32))
     assert hold(env, 3.0, 0.0, 0.0, -1.5, steps=2)[-1]["clipped_actions"] == 2
     assert env.applied == (1.0, 0.0, 0.0, -1.0)
@@ -287,9 +287,9 @@ def test_reset_options_that_make_no_sense(options: dict[str, Any], message: str)
 
 
 def test_modes_and_scenarios_that_make_no_sense() -> None:
-    with pytest.raises(BadMode, match="use 'camera' or 'state'"):
+    with pytest.raises(BadObservationMode, match="use 'camera' or 'state'"):
         make(observation_mode="sonar")
-    with pytest.raises(BadMode, match="use 'rgb_array'"):
+    with pytest.raises(BadObservationMode, match="use 'rgb_array'"):
         make(render_mode="human")
     with pytest.raises(ScenarioError, match="a flight of the drone is wanted"):
         make("train-mixed")

@@ -13,10 +13,11 @@ import pybullet
 import pytest
 
 from envs.drone.control import mix
-from envs.drone.errors import BadCommand, BadStart, NonFiniteCommand, NotReset, WindTooStrong
+from envs.drone.errors import BadStart, WindTooStrong
 from envs.drone.flight import Flight
 from envs.drone.parameters import CONTROL_PERIOD
 from envs.drone.wind import Wind
+from envs.errors import BadAction, NonFiniteAction, ResetNeeded
 from envs.render.pose import Pose
 
 HIGH = Pose.from_angles(0.0, 0.0, 20.0)
@@ -271,10 +272,10 @@ def test_commands_that_are_refused(flight: Flight) -> None:
     flight.reset(HIGH)
     before = flight.position
     for bad in ((math.nan, 0, 0, 0), (0, 0, math.inf, 0), (0, 0, 0, -math.inf)):
-        with pytest.raises(NonFiniteCommand, match="not finite"):
+        with pytest.raises(NonFiniteAction, match="not finite"):
             flight.advance(bad)
     for shape in ((0, 0, 0), (0, 0, 0, 0, 0), ((0, 0, 0, 0),), 0.0):
-        with pytest.raises(BadCommand, match="shape"):
+        with pytest.raises(BadAction, match="shape"):
             flight.advance(shape)
     assert (flight.position == before).all()
     assert flight.steps == 0
@@ -296,12 +297,12 @@ def test_starts_that_are_refused(flight: Flight) -> None:
 
 def test_order_of_calls() -> None:
     flight = Flight()
-    with pytest.raises(NotReset, match="reset"):
+    with pytest.raises(ResetNeeded, match="reset"):
         flight.advance((0, 0, 0, 0))
     flight.reset(HIGH)
     flight.close()
     flight.close()
-    with pytest.raises(NotReset):
+    with pytest.raises(ResetNeeded):
         flight.advance((0, 0, 0, 0))
-    with pytest.raises(NotReset, match="closed"):
+    with pytest.raises(ResetNeeded, match="closed"):
         flight.reset(HIGH)
