@@ -52,6 +52,8 @@ class Station:
     s: float
     limit: float
     """Speed limit, km/h."""
+    beside: tuple[Station, ...] = ()
+    """The stations before and behind it in its section."""
 
 
 @dataclass(slots=True)
@@ -121,13 +123,14 @@ class Ground:
             ),
             strict=True,
         )  # fmt: skip
+        line: list[Station] = []
         for s, x, y, z, left_x, left_y, rise, bank, left, right, drive_left, drive_right in columns:
             left, right = min(left, _WIDEST), max(right, -_WIDEST)
             limit = next((value for begin, value in reversed(rows) if begin <= s + 1e-6), 50.0)
             station = Station(
                 x, y, z, left_y, -left_x, rise, bank, left, right, drive_left, drive_right, half, shape.road, s, limit
             )
-            self.stations.append(station)
+            line.append(station)
             cells = set()
             count = max(1, math.ceil((left - right) / (0.5 * _CELL)))
             for number in range(count + 1):
@@ -135,9 +138,23 @@ class Ground:
                 cells.add((math.floor((x + t * left_x) / _CELL), math.floor((y + t * left_y) / _CELL)))
             for cell in cells:
                 self._cells[cell].append(station)
+        for number, station in enumerate(line):
+            station.beside = (station, *line[max(0, number - 1) : number], *line[number + 1 : number + 2])
+        self.stations += line
 
-    def under(self, x: float, y: float, z: float) -> Footing:
-        """The ground at (x, y) next to the height ``z``; off the roads the nearest road's plane goes on."""
+    def under(self, x: float, y: float, z: float, last: Station | None = None) -> Footing:
+        """The ground at (x, y) next to the height ``z``; off the roads the nearest road's plane goes on.
+
+        ``last`` is where it was a moment ago: whoever moves along a road is found without a search, and stays on that
+        road where others cross it.
+        """
+        for station in last.beside if last is not None else ():
+            dx, dy = x - station.x, y - station.y
+            along = dx * station.cosine + dy * station.sine
+            if -station.half <= along <= station.half:
+                aside = dy * station.cosine - dx * station.sine
+                if station.right <= aside <= station.left:
+                    return Footing(station, station.z + station.slope * along + station.bank * aside, aside)
         i, j = math.floor(x / _CELL), math.floor(y / _CELL)
         best: Footing | None = None
         cost = math.inf

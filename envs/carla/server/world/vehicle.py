@@ -138,7 +138,7 @@ class Vehicle(Actor):
             )  # fmt: skip
         if not abs(car.x) + abs(car.y) + abs(car.heading) < 4.0 * limits.COORDINATE:
             raise ValueError("the car has left every map")
-        self.footing = self._ground.under(car.x, car.y, self.place.z)
+        self.footing = self._ground.under(car.x, car.y, self.place.z, self.footing.station)
         self.place = tilted(Place(car.x, car.y, 0.0, car.heading), self.footing)
         vx, vy = motion.velocity
         vz = motion.speed * math.sin(self.place.pitch)
