@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint bench zoo clean
+.PHONY: install demo test lint bench sanitize zoo clean
 
 install: $(STAMP)
 
-# One stamp file: nothing is installed again until the lock or the project's metadata change.
-$(STAMP): requirements.lock pyproject.toml
+# One stamp file: nothing is installed again until the lock, the project's metadata or the C sources change.
+$(STAMP): requirements.lock pyproject.toml setup.py $(wildcard liquid_pilot/nn/scan/src/*)
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: liquid-pilot needs Python 3.11 (or say: make PYTHON=/path/to/python3.11)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
@@ -31,6 +31,10 @@ lint: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# The fused scan's tests once, under AddressSanitizer and UBSan.
+sanitize: install
+	$(BIN)/python tests/nn/sanitized.py
 
 # Trains the shipped policy again from nothing (the recipe, its data and its seeds are in launch/zoo.py).
 zoo: install

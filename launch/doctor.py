@@ -39,6 +39,7 @@ def examine() -> Iterator[Finding]:
         _pybullet,
         _zoo,
         _compiler,
+        _liquid,
         _memory,
         _disk,
         _window,
@@ -120,7 +121,27 @@ def _compiler() -> Finding:
     found = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
     if found:
         return Finding("C compiler", "good", found)
-    return Finding("C compiler", "note", "none", "not needed today; apt install gcc")
+    return Finding("C compiler", "note", "none", "only to install the fast liquid networks: apt install gcc")
+
+
+def _liquid() -> Finding:
+    subject = "liquid networks"
+    try:
+        from liquid_pilot.nn.errors import KernelChoice
+        from liquid_pilot.nn.scan.library import CURE, VARIABLE, Library, forced, found
+    except (ImportError, OSError) as error:
+        return Finding(subject, "bad", str(error), "make install")
+    try:
+        choice, library = forced(), found()
+    except KernelChoice as error:
+        return Finding(subject, "bad", str(error), f"unset {VARIABLE}")
+    if not isinstance(library, Library):
+        state: State = "bad" if choice == "c" else "note"
+        reason = type(library).__name__.removeprefix("Kernel").lower()
+        return Finding(subject, state, f"the slower torch path; fused scan {reason}", CURE)
+    if choice == "torch":
+        return Finding(subject, "note", f"the slower torch path: {VARIABLE}=torch", f"unset {VARIABLE}")
+    return Finding(subject, "good", f"fused scan in C, {library.instructions}")
 
 
 def _memory() -> Finding:

@@ -64,7 +64,7 @@ class Library:
         self.chosen = self.all_instructions.index(instructions)
 
 
-def load(path: Path = PATH) -> Library:
+def load(path: Path) -> Library:
     """Load the library at ``path``; raises `KernelMissing`, `KernelCorrupt` or `KernelVersion`."""
     note = path.with_suffix(".json")
     if not path.is_file() or not note.is_file():
@@ -93,7 +93,7 @@ def load(path: Path = PATH) -> Library:
 def found() -> Library | KernelUnavailable:
     """The library, or why there is none; looked for once per process."""
     try:
-        return load()
+        return load(PATH)
     except KernelUnavailable as error:
         return error
 

@@ -54,7 +54,7 @@ static int NAME(batch_forward)(const lp_job *job, int64_t chunk, int64_t chunks)
     const int64_t B = job->batch, T = job->steps, N = job->neurons, F = job->inputs, M = job->outputs;
     const int64_t blocks = (B + W - 1) / W;
     const NAME(packed) packed = NAME(layout)(job), *p = &packed;
-    vec *memory = aligned_alloc(64, BLOCK(F + 5 * N) + 64);
+    vec *memory = lp_memory(BLOCK(F + 5 * N));
     if (!memory) return LP_NO_MEMORY;
     vec *inputs = memory, *pull = inputs + F, *conductance = pull + N, *x = conductance + N, *next = x + N;
     vec *mapped = next + N;
@@ -108,8 +108,7 @@ static int NAME(batch_backward)(const lp_job *job, int64_t chunk, int64_t chunks
     const int64_t R = job->recurrent, S = job->sensory, Np = lp_padded(N), Mp = lp_padded(M);
     const int64_t blocks = (B + W - 1) / W, sums_size = lp_partials(job);
     const NAME(packed) packed = NAME(layout)(job), *p = &packed;
-    size_t bytes = BLOCK(2 * F + 8 * N + M + R + S + sums_size) + 64;
-    vec *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    vec *memory = lp_memory(BLOCK(2 * F + 8 * N + M + R + S + sums_size));
     if (!memory) return LP_NO_MEMORY;
     vec *inputs = memory, *d_inputs = inputs + F, *pull = d_inputs + F, *conductance = pull + N;
     vec *d_pull = conductance + N, *d_conductance = d_pull + N, *u = d_conductance + N, *d_x = u + N;

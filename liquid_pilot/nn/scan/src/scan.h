@@ -4,6 +4,7 @@
 #define LIQUID_PILOT_SCAN_H
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #define LP_ABI 3
 #define LP_PAD 16        /* synapses of a target, and neurons, are padded to a multiple of this */
@@ -66,6 +67,9 @@ typedef struct {
 } lp_kernels;
 
 static inline int64_t lp_padded(int64_t n) { return (n + LP_PAD - 1) / LP_PAD * LP_PAD; }
+
+/* For vectors of any size; to be freed. Standard C wants a multiple of the alignment. */
+static inline void *lp_memory(size_t bytes) { return aligned_alloc(64, bytes / 64 * 64 + 64); }
 
 /* Whether samples are done one by one, a chunk each, rather than in blocks. */
 static inline int lp_one_by_one(const lp_job *job) { return job->batch < LP_BATCH_FROM; }

@@ -48,7 +48,7 @@ static int NAME(single_forward)(const lp_job *job, int64_t sample) {
     const NAME(packed) packed = NAME(layout)(job), *p = &packed;
     const size_t row = (size_t)Np * sizeof(REAL);
     _Alignas(64) REAL few[5 * LP_FEW];
-    REAL *memory = Np <= LP_FEW ? few : aligned_alloc(64, 5 * row);
+    REAL *memory = Np <= LP_FEW ? few : lp_memory(5 * row);
     if (!memory) return LP_NO_MEMORY;
     REAL *x = memory, *pull = x + Np, *conductance = pull + Np, *A = conductance + Np, *G = A + Np;
     REAL *trace = job->trace ? (REAL *)job->trace + sample * T * job->unfolds * Np : NULL;
@@ -111,7 +111,7 @@ static int NAME(single_backward)(const lp_job *job, int64_t sample, double *part
     const int64_t R = job->recurrent, S = job->sensory, Fp = lp_padded(F), sums_size = lp_partials(job);
     const NAME(packed) packed = NAME(layout)(job), *p = &packed;
     const size_t row = (size_t)Np * sizeof(REAL);
-    REAL *memory = aligned_alloc(64, (size_t)(10 * Np + Fp + R + S + lp_padded(sums_size)) * sizeof(REAL));
+    REAL *memory = lp_memory((size_t)(10 * Np + Fp + R + S + lp_padded(sums_size)) * sizeof(REAL));
     if (!memory) return LP_NO_MEMORY;
     REAL *pull = memory, *conductance = pull + Np, *A = conductance + Np, *G = A + Np, *dA = G + Np, *dG = dA + Np;
     REAL *d_pull = dG + Np, *d_conductance = d_pull + Np, *u = d_conductance + Np, *after = u + Np;
