@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,8 @@ from envs.driving.tree_pictures import ASPECT, tree_row
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, to_bytes
 from envs.render.props import obstacles, variants
-from envs.render.scene import Colour, Detail, Instance, Mesh, SceneDescription, Sky
+from envs.render.recolour import recoloured
+from envs.render.scene import Detail, Instance, Mesh, SceneDescription
 from envs.render.textures import TILE_METRES
 from liquid_pilot.randomness import generator
 
@@ -77,52 +78,15 @@ class LandSpec:
 def build_land(spec: LandSpec) -> SceneDescription:
     """The scene of a land."""
     theme = find_theme(spec.theme)
-    colours = _Recolour(spec)
     instances = list(_buildings(spec, theme))
     instances += _barriers(spec, theme)
     instances += _plants(spec, theme, instances)
-    instances = [colours.of_leaves(item) for item in instances]
-    sky = colours.of_sky(theme.sky(spec.seed))
-    meshes = [_ground(spec, theme, colours), *_treeline(spec, theme)]
-    return SceneDescription(meshes, instances, sky, obstacles(instances), spec.seed, DETAIL)
+    meshes = [_ground(spec, theme), *_treeline(spec, theme)]
+    scene = SceneDescription(meshes, instances, theme.sky(spec.seed), obstacles(instances), spec.seed, DETAIL)
+    return recoloured(scene, spec.recolour, spec.seed, spec.recolour_from)
 
 
-class _Recolour:
-    """Random factors on the colours of a land, 1 where the scenario wants none."""
-
-    def __init__(self, spec: LandSpec) -> None:
-        draws = generator(spec.seed, "flight-colours").uniform(-1.0, 1.0, (3, 3))
-        powers = np.copysign(spec.recolour_from + (spec.recolour - spec.recolour_from) * np.abs(draws), draws)
-        self._ground, self._leaves, self._sky = (tuple(row) for row in np.exp2(powers).tolist())
-
-    def of_ground(self, colour: Array) -> Array:
-        """Any (..., 3)."""
-        return np.asarray(np.minimum(colour * np.array(self._ground), 1.0))
-
-    def of_leaves(self, item: Instance) -> Instance:
-        """Plants only; walls keep theirs."""
-        if item.kind in HOUSES:
-            return item
-        return replace(item, tint=_times(item.tint, self._leaves, 4.0))
-
-    def of_sky(self, sky: Sky) -> Sky:
-        """Its blue, its horizon and the hills."""
-        factor = self._sky
-        return replace(
-            sky,
-            zenith=_times(sky.zenith, factor),
-            horizon=_times(sky.horizon, factor),
-            hill_colour=_times(sky.hill_colour, self._leaves),
-            ground=_times(sky.ground, self._ground),
-        )
-
-
-def _times(colour: Colour, factor: tuple[float, ...], most: float = 1.0) -> Colour:
-    red, green, blue = (min(most, part * by) for part, by in zip(colour, factor, strict=True))
-    return red, green, blue
-
-
-def _ground(spec: LandSpec, theme: Theme, colours: _Recolour) -> Mesh:
+def _ground(spec: LandSpec, theme: Theme) -> Mesh:
     """A level square at height 0, in patches of the theme's two tints."""
     texture = "paving" if spec.theme == "town" else theme.ground
     reach = spec.radius + EDGE + 60.0
@@ -137,7 +101,7 @@ def _ground(spec: LandSpec, theme: Theme, colours: _Recolour) -> Mesh:
     return Mesh(
         vertices=vertices,
         triangles=np.concatenate((np.stack((a, b, c), -1), np.stack((a, c, d), -1))),
-        colours=to_bytes(colours.of_ground(np.clip(one + share * (two - one), 0.0, 1.0))),
+        colours=to_bytes(np.clip(one + share * (two - one), 0.0, 1.0)),
         uv=vertices[:, :2] / TILE_METRES[texture],
         texture=texture,
         label=Label.SIDEWALKS if texture == "paving" else Label.TERRAIN,

@@ -28,20 +28,25 @@ _CAST = 0.12
 """...and how far from grey they get."""
 
 
-def recoloured(scene: SceneDescription, amount: float, seed: int) -> SceneDescription:
+def recoloured(scene: SceneDescription, amount: float, seed: int, least: float = 0.0) -> SceneDescription:
     """The same scene in other colours; with ``amount`` 0 the scene itself.
 
     Args:
         scene: any.
-        amount: 0..1. At 1 the land, leaves, walls and sky change by a factor of 1/2 to 2 in each channel.
+        amount: >= 0. At 1 the land, leaves, walls and sky change by a factor of 1/2 to 2 in each channel.
         seed: of the colours.
+        least: each channel changes by at least as much as this amount would change it, up or down; for colours beyond
+            all that a training with a smaller ``amount`` has shown.
     """
     if amount == 0.0:
         return scene
     rng = generator(seed, "recolour")
-    land, leaves, walls, sky = (np.exp2(amount * rng.uniform(-1.0, 1.0, 3)) for _ in range(4))
-    land /= max(1.0, land.max())  # vertex colours cannot brighten, but another hue they can give
-    paved = {label: _darker(rng, amount * most) for label, most in _PAVED.items()}
+    draws = rng.uniform(-1.0, 1.0, (4, 3))
+    factors: Array = np.exp2(np.copysign(least + (amount - least) * np.abs(draws), draws))
+    # Vertex colours cannot brighten, but another hue they can give.
+    land: Array = factors[0] / max(1.0, factors[0].max())
+    leaves: Array = factors[1]
+    paved = {label: _darker(rng, min(1.0, amount) * most) for label, most in _PAVED.items()}
 
     def factor(mesh: Mesh) -> Array:
         if mesh.label == Label.VEGETATION:
@@ -51,8 +56,8 @@ def recoloured(scene: SceneDescription, amount: float, seed: int) -> SceneDescri
     return replace(
         scene,
         meshes=[replace(mesh, colours=_scaled(mesh.colours, factor(mesh))) for mesh in scene.meshes],
-        instances=[_tinted(item, leaves, walls) for item in scene.instances],
-        sky=_repainted(scene.sky, sky, land, leaves),
+        instances=[_tinted(item, leaves, factors[2]) for item in scene.instances],
+        sky=_repainted(scene.sky, factors[3], land, leaves),
     )
 
 

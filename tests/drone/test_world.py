@@ -168,10 +168,11 @@ def test_unseen_colours_are_outside_those_of_training() -> None:
     unseen = np.array([looks("fly-heldout-colours", seed) for seed in range(20)])
     outside = ((unseen < low) | (unseen > high)).any(axis=2)
     assert outside[:, 1:].all()
-    # A ground can hardly be brighter than painted: one in eight has all its channels drawn upwards.
-    assert outside[:, 0].mean() > 0.7
+    # A ground keeps its brightest channel: one in four has all its channels drawn the same way, and its old hue.
+    assert outside[:, 0].mean() > 0.5
     painted = np.array([looks("fly-heldout-meadow", seed) for seed in range(20)])
-    assert ((painted > low) & (painted < high)).all()
+    # Land only gets darker, so that as it is painted it is at the bright end.
+    assert ((painted > low) & (painted < high + 0.15)).all()
 
 
 def test_barriers_stand_on_the_line_and_nothing_else_does() -> None:
