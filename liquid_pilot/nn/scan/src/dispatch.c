@@ -31,12 +31,14 @@ static int available(const lp_kernels **sets) {
     return n;
 }
 
-/* The job's set; the baseline where this machine has no such (Python asks lp_isa first). One by one, targets with few
- * synapses leave most of the widest vectors empty: half the width is faster then. */
+/* The job's set; the baseline where this machine has no such (Python asks lp_isa first). The widest vectors are left for
+ * half of them when they would stay half empty: few samples, or one by one with few synapses a target. */
 static const lp_kernels *kernels(const lp_job *job) {
     const lp_kernels *sets[3];
     int n = available(sets), set = job->set >= 0 && job->set < n ? (int)job->set : 0;
-    if (set == 2 && lp_one_by_one(job) && job->recurrent < 2 * LP_PAD * job->neurons) set = 1;
+    int half_empty = lp_one_by_one(job) ? job->recurrent < 2 * LP_PAD * job->neurons
+                                        : job->batch <= sets[n - 1]->width[job->real == 8] / 2;
+    if (set == 2 && half_empty) set = 1;
     return sets[set];
 }
 
