@@ -251,7 +251,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65534, help="Port of the calls; streams take the next.")] = 2000,
     map_name: Annotated[str, typer.Option("--map", help="A map that comes along, or an OpenDRIVE file.")] = "town-1",
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody in.")] = "127.0.0.1",
-    theme: Annotated[str, typer.Option(help="Look of the land where the map does not say.")] = "meadow",
+    theme: Annotated[
+        str | None, typer.Option(help="Look of the land where the map does not say; town or meadow if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the land where the map does not say.")] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell who comes and goes.")] = False,
 ) -> None:
@@ -263,7 +265,7 @@ def serve(
     """
     from launch.serve import run_server
 
-    run_server(host, port, map_name, theme, seed, verbose)
+    run_server(host, port, map_name, theme or "", seed, verbose)
 
 
 @app.command()

@@ -36,6 +36,7 @@ def examine() -> Iterator[Finding]:
         _renderer,
         _video,
         _carla,
+        _carla_server,
         _pybullet,
         _zoo,
         _compiler,
@@ -94,6 +95,19 @@ def _video() -> Finding:
 
 def _carla() -> Finding:
     return _package("carla", "carla client", "pip install carla==0.9.16 (Python 3.10 to 3.12, x86-64 Linux or Windows)")
+
+
+def _carla_server() -> Finding:
+    from launch.serve import CARLA_PORT, CARLA_VERSION, server_version
+
+    where = f"127.0.0.1:{CARLA_PORT}"
+    version = server_version("127.0.0.1", CARLA_PORT)
+    if version is None:
+        return Finding("carla server", "note", f"none on {where}", "liquid-pilot serve (no GPU), or CARLA's own")
+    if version != CARLA_VERSION:
+        cure = f"use CARLA {CARLA_VERSION}: clients of other versions misread its messages"
+        return Finding("carla server", "note", f"{version} on {where}", cure)
+    return Finding("carla server", "good", f"{version} on {where}")
 
 
 def _pybullet() -> Finding:

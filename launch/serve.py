@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 
 from launch.console import say
+
+CARLA_PORT = 2000
+CARLA_VERSION = "0.9.16"
+_PATIENCE = 2.0
+"""Seconds for a server to say its version."""
 
 
 def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbose: bool) -> None:
@@ -25,7 +31,8 @@ def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbo
         level=logging.DEBUG if verbose else logging.INFO,
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    find_theme(theme)
+    if theme:
+        find_theme(theme)
 
     def ready(calls: int, streams: int) -> None:
         local = host in ("127.0.0.1", "localhost", "::1")
@@ -35,3 +42,21 @@ def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbo
 
     serve(Options(host=host, port=port, map=map_name, theme=theme, seed=seed), ready)
     say("stopped")
+
+
+def server_version(host: str, port: int) -> str | None:
+    """The version of the CARLA server (ours or CARLA's own) that listens there; None when none answers."""
+    import msgpack
+
+    try:
+        with socket.create_connection((host, port), timeout=_PATIENCE) as connection:
+            connection.sendall(msgpack.packb([0, 1, "version", [[False]]]))
+            unpacker = msgpack.Unpacker(raw=False, max_buffer_size=65536)
+            while data := connection.recv(4096):
+                unpacker.feed(data)
+                for _, _, _, result in unpacker:
+                    return str(result[0][1])
+    # Whoever else listens there may say anything.
+    except (OSError, ValueError, TypeError, IndexError, msgpack.UnpackException):
+        return None
+    return None

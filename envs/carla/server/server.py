@@ -47,14 +47,14 @@ class Options:
         port: of the calls; 0 takes any free one.
         stream_port: of the streams; None: the next after ``port``.
         map: a map's name or an OpenDRIVE file.
-        theme, seed: of the land around maps that do not say it themselves.
+        theme, seed: of the land around maps that do not say it themselves; "": town or meadow, by the map's name.
     """
 
     host: str = "127.0.0.1"
     port: int = 2000
     stream_port: int | None = None
     map: str = "town-1"
-    theme: str = "meadow"
+    theme: str = ""
     seed: int = 0
 
 

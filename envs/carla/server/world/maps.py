@@ -38,7 +38,7 @@ def available() -> list[str]:
 
 @dataclass(frozen=True)
 class MapSource:
-    """A map as text, and what the land around it looks like."""
+    """A map as text, and what the land around it looks like; a theme of "" follows the map's name."""
 
     name: str
     text: str
@@ -48,7 +48,8 @@ class MapSource:
     def build(self) -> Map:
         """Parse it. Raises Refused when the text is no usable map."""
         try:
-            driving = DrivingWorld(self.name, self.text, self.theme, self.seed)
+            theme = self.theme or ("town" if self.name.lower().startswith("town") else "meadow")
+            driving = DrivingWorld(self.name, self.text, theme, self.seed)
             extras = read_extras(self.text)
             if extras.surroundings is not None:
                 find_theme(extras.surroundings[0])
