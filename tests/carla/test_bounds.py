@@ -362,3 +362,19 @@ def test_what_this_server_does_not_have_names_the_call(server):
         assert world.get_lightmanager().get_all_lights() == []
 
     server.play(script)
+
+
+def test_sensors_that_are_gone_do_not_make_their_listeners_dial_for_ever(lonely):
+    def script(client):
+        world = client.load_world("lane-1")
+        for _ in range(3):
+            listen(spawn(world, "sensor.other.gnss", carla.Transform()))
+        world.wait_for_tick()
+        world = client.load_world("lane-2")
+        data = listen(spawn(world, "sensor.other.gnss", carla.Transform()))
+        for _ in range(10):
+            data.get(timeout=10.0)
+
+    running = lonely("--map", "lane-1", "--verbose")
+    running.play(script)
+    assert running.stop().count("which is not there") < 10

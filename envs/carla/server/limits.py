@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CONNECTIONS = 48
 """RPC connections at once; one per ``carla.Client``."""
-STREAM_CONNECTIONS = 256
+STREAM_CONNECTIONS = 512
 """Stream connections at once; one per client and sensor that it listens to."""
 MESSAGE_BYTES = 16 * 1024 * 1024
 """Longest request. CARLA's largest town is an OpenDRIVE text of 3 MB."""

@@ -34,6 +34,7 @@ class Streams:
         self.connections: set[Listener] = set()
         self._listeners: dict[int, set[Listener]] = {}
         self._expected: dict[int, float] = {}
+        self._parked: dict[Listener, None] = {}
 
     def accept(self) -> Listener:
         """The protocol of a new connection, for ``loop.create_server``."""
@@ -77,26 +78,38 @@ class Streams:
                 log.warning("%s reads stream %d too slowly: it will miss messages", listener.peer, listener.stream)
 
     def end(self, stream: int) -> None:
-        """Close a stream: its sensor is gone."""
-        for listener in tuple(self._listeners.get(stream, ())):
-            listener.end()
+        """A stream's sensor is gone: who listens hears no more."""
+        for listener in self._listeners.pop(stream, ()):
+            self.park(listener)
+
+    def park(self, listener: Listener) -> None:
+        """Leave a connection open that has nothing to hear: clients connect again as soon as one is closed."""
+        self._parked[listener] = None
+
+    def make_room(self) -> bool:
+        """Whether another connection may come; the oldest of those that hear nothing goes for it."""
+        if len(self.connections) >= limits.STREAM_CONNECTIONS and self._parked:
+            next(iter(self._parked)).end()
+            return True
+        return len(self.connections) < limits.STREAM_CONNECTIONS
 
     def close(self) -> None:
         """End every connection."""
         for listener in tuple(self.connections):
             listener.end()
 
-    def join(self, stream: int, listener: Listener) -> bool:
+    def join(self, stream: int, listener: Listener) -> None:
         """Somebody wants to listen."""
         self._expected.pop(stream, None)
         self._listeners.setdefault(stream, set()).add(listener)
-        if self.joined(stream):
-            return True
-        self.leave(stream, listener)
-        return False
+        if not self.joined(stream):
+            log.debug("listener %s asked for stream %d, which is not there", listener.peer, stream)
+            self.leave(stream, listener)
+            self.park(listener)
 
     def leave(self, stream: int, listener: Listener) -> None:
         """Somebody has gone."""
+        self._parked.pop(listener, None)
         known = self._listeners.get(stream)
         if known is not None:
             known.discard(listener)
@@ -111,6 +124,7 @@ class Listener(asyncio.Protocol):
         self._streams = streams
         self._transport: asyncio.Transport | None = None
         self._head = b""
+        self._known = False
         self.stream = 0
         self.peer = "?"
         self.slow = False
@@ -122,7 +136,7 @@ class Listener(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         address = transport.get_extra_info("peername") or ("?", 0)
         self.peer = f"{address[0]}:{address[1]}"
-        if len(self._streams.connections) >= limits.STREAM_CONNECTIONS:
+        if not self._streams.make_room():
             log.warning("listener %s turned away: %d are connected already", self.peer, limits.STREAM_CONNECTIONS)
             transport.abort()
             return
@@ -137,14 +151,13 @@ class Listener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The stream's id, once; whatever follows is ignored."""
-        if self.stream or self._transport is None:
+        if self._known or self._transport is None:
             return
         self._head += data[: 4 - len(self._head)]
         if len(self._head) == 4:
             (self.stream,) = _SIZE.unpack(self._head)
-            if not self.stream or not self._streams.join(self.stream, self):
-                log.debug("listener %s asked for stream %d, which is not there", self.peer, self.stream)
-                self.end()
+            self._known = True
+            self._streams.join(self.stream, self)
 
     def send(self, message: bytes) -> None:
         """A message, dropped when too much waits already."""
