@@ -167,3 +167,36 @@ def test_walkers_walk(server):
         assert abs(walker.bounding_box.extent.z - 0.93) < 0.01
 
     server.play(script)
+
+
+def test_every_command_of_a_batch(server):
+    def script(client):
+        world = client.load_world("lane-1")
+        synchronous(world)
+        points = world.get_map().get_spawn_points()
+        car = spawn(world, "vehicle.tesla.model3", points[0])
+        walker = spawn(world, "walker.pedestrian.0002", points[2])
+        world.tick()
+        c, v = carla.command, carla.Vector3D(1.0, 0.0, 0.0)
+        batch = [
+            c.ApplyTransform(car, points[4]), c.ApplyWalkerState(walker, points[6], 1.0),
+            c.ApplyTargetVelocity(car, v), c.ApplyTargetAngularVelocity(car, v), c.ApplyImpulse(car, v),
+            c.ApplyForce(car, v), c.ApplyAngularImpulse(car, v), c.ApplyTorque(car, v),
+            c.SetSimulatePhysics(car, True), c.SetEnableGravity(car, True),
+            c.ApplyVehiclePhysicsControl(car, car.get_physics_control()), c.SetVehicleLightState(car.id, 3),
+            c.ApplyVehicleAckermannControl(car, carla.VehicleAckermannControl()),
+            c.ApplyWalkerControl(walker, carla.WalkerControl()),
+            c.ApplyVehicleControl(car, carla.VehicleControl(brake=0.25)),
+        ]  # fmt: skip
+        answers = client.apply_batch_sync(batch, True)
+        assert [answer.error for answer in answers] == [""] * len(batch)
+        assert car.get_location().distance(points[4].location) < 1.0
+        assert walker.get_location().distance(points[6].location) < 1.5
+        assert car.get_control().brake == 0.25
+        assert int(car.get_light_state()) == 3
+        client.apply_batch([c.DestroyActor(car), c.DestroyActor(walker)])
+        for _ in range(3):
+            world.tick()
+        assert not [a for a in world.get_actors() if a.type_id.startswith(("vehicle", "walker"))]
+
+    server.play(script)

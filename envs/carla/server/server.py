@@ -35,6 +35,7 @@ BEAT = 0.05
 """s between two ticks in asynchronous mode, unless the settings fix them."""
 _SHORTEST, _LONGEST = 0.001, 0.1
 """s of simulated time that a tick of no fixed length may have."""
+_MOST_TOLD = 100
 _DRAIN_POLL = 0.002
 
 
@@ -160,8 +161,10 @@ class Server:
             except Exception:  # a defect of a handler must not take the other clients' world with it
                 log.exception("call %s failed", method)
                 shape, problem = found.shape, f"{method}: failed inside the server; its log has the traceback"
-        if meta[0]:
-            log.warning("%s", problem)  # nobody waits for this answer
+        # Nobody waits for the answer of these; once, because many come with every tick.
+        if meta[0] and method not in client.told and len(client.told) < _MOST_TOLD:
+            client.told.add(method)
+            log.warning("%s", problem)
         return shape.bad(problem)
 
     def _left(self, client: RpcConnection) -> None:

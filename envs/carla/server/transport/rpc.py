@@ -70,6 +70,8 @@ class RpcConnection(asyncio.Protocol):
         self.peer = "?"
         self.local = False
         """Whether the client is on this machine."""
+        self.told: set[str] = set()
+        """Calls whose failure the log has told already, for this client."""
 
     # asyncio's four methods
 
