@@ -1,6 +1,10 @@
-"""The LTC keeps its own laws: bounded, exact at elapsed 0, true to its equation, independent of the unit of time."""
+"""The LTC keeps its own laws: bounded, exact at elapsed 0, true to its equation, independent of the unit of time.
+
+Both of its paths do: the fused scan and the plain one.
+"""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,16 @@ from torch import Tensor
 
 from liquid_pilot.nn import LTC, Synapse, Wiring, fully_connected, ncp, ncp19, ncp2020
 from liquid_pilot.nn.errors import BadConfig, BadElapsed, BadInput, BadWiring
+from liquid_pilot.nn.scan.library import VARIABLE, Library, found
+
+
+@pytest.fixture(scope="module", params=["c", "torch"], autouse=True)
+def _path(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.param == "c" and not isinstance(found(), Library):
+        pytest.skip(f"no fused scan here: {found()}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, request.param)
+        yield
 
 
 def small(seed: int = 0, inputs: int = 3) -> Wiring:
