@@ -225,6 +225,18 @@ class LTC(Controller):
             constants = packed.capacitance * self.nominal_elapsed / total[..., self.state_size :]
         return Readout(outputs, states, constants, last)
 
+    def _admitted(
+        self, features: Tensor, state: Tensor | None, elapsed: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As `_checked`, and neither empty nor of another place than the parameters, nor complex."""
+        for name, tensor in (("features", features), ("state", state), ("elapsed", elapsed)):
+            if tensor is not None and (tensor.device != self.w.device or tensor.is_complex()):
+                raise BadInput(f"{name}: {tensor.dtype} on {tensor.device}, not real numbers on {self.w.device}")
+        if 0 in features.shape[:2]:
+            what = "no sample: B" if features.shape[0] == 0 else "no step at all: T"
+            raise BadInput(f"features hold {what} is 0")
+        return self._checked(features, state, elapsed)
+
     def _scan_layer(self, features: Tensor) -> scan.Layer | None:
         """The layer as the fused scan takes it; None when the plain path is to run."""
         library = active()
@@ -250,8 +262,7 @@ class LTC(Controller):
         elapsed: Tensor | None,
         keep_states: bool = False,
     ) -> scan.Result:
-        features, state, elapsed = self._checked(features, state, elapsed)
-        _check_not_empty(features)
+        features, state, elapsed = self._admitted(features, state, elapsed)
         parameters = tuple(getattr(self, name) for name in scan.NAMES)
         packed = None if self._stepper is None else self._stepper.packed
         return scan.scan(layer, features, state, elapsed, parameters, packed, keep_states=keep_states)
@@ -267,8 +278,7 @@ class LTC(Controller):
 
     def _run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T, N), the last of them, and the sums (B, T, 2N) of leak and sensory synapses."""
-        features, state, elapsed = self._checked(features, state, elapsed)
-        _check_not_empty(features)
+        features, state, elapsed = self._admitted(features, state, elapsed)
         with _full_precision(features):
             packed, base = self._packed(), self._base(features)
             step = 1.0 / (self.nominal_elapsed * self.unfolds)
@@ -389,12 +399,6 @@ def _unfold(state: Tensor, sums: Tensor, dt: Tensor, packed: _Packed) -> Tensor:
     # and unlike ncps's C / dt it has no infinity, so that gradients stay finite too.
     change = dt * torch.addcmul(pull, conductance, state, value=-1.0)
     return torch.addcdiv(state, change, torch.addcmul(packed.capacitance, dt, conductance))
-
-
-def _check_not_empty(features: Tensor) -> None:
-    if 0 in features.shape[:2]:
-        what = "no sample: B" if features.shape[0] == 0 else "no step at all: T"
-        raise BadInput(f"features hold {what} is 0")
 
 
 def _is_recorded() -> bool:

@@ -159,3 +159,30 @@ def test_bad_input_is_named() -> None:
         layer(torch.zeros(3, 0, 32))
     with pytest.raises(BadElapsed, match="from -0"):
         layer(torch.zeros(1, 2, 32), None, torch.tensor([[0.5, -0.5]]))
+
+
+@pytest.mark.parametrize("path", ["c", "torch"])
+def test_other_places_and_types_are_named(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, path)
+    layer, features = LTC(32, ncp19(32)), torch.zeros(2, 3, 32)
+    for frozen in (False, True):
+        if frozen:
+            layer.eval().freeze()
+        with pytest.raises(BadInput, match=r"state: .* on meta"):
+            layer(features, torch.zeros(2, 19, device="meta"))
+        with pytest.raises(BadInput, match=r"elapsed: .* on meta"):
+            layer(features, None, torch.zeros(2, 3, device="meta"))
+        with pytest.raises(BadInput, match=r"features: torch\.complex64"):
+            layer(features.to(torch.complex64))
+        with pytest.raises(BadInput, match="shape"):
+            layer(torch.zeros(2, 3, 31))
+        with pytest.raises(BadInput, match="shape"):
+            layer(features, torch.zeros(1, 19))
+        assert len(layer(features.long())) == 2  # integers are numbers
+
+
+def test_foreign_parameters_are_named() -> None:
+    layer = LTC(32, ncp19(32))
+    for name, value in (("mu", torch.zeros(3)), ("sigma", layer.sigma.detach().double()), ("vleak", torch.zeros(20))):
+        with pytest.raises(BadInput, match=f"parameter {name} is"):
+            torch.func.functional_call(layer, {name: value}, (torch.zeros(2, 3, 32),))

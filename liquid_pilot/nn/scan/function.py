@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from liquid_pilot.nn.controller import check_elapsed
-from liquid_pilot.nn.errors import KernelFailed
+from liquid_pilot.nn.errors import BadInput, KernelFailed
 from liquid_pilot.nn.scan.library import Library
 from liquid_pilot.nn.scan.plan import Plan
 
@@ -87,13 +87,24 @@ def scan(
 
 
 def pack(layer: Layer, parameters: tuple[Tensor | None, ...]) -> Tensor:
-    """The parameters as the kernel reads them: positive, sorted, padded, the input map inside."""
-    values = [None if tensor is None else tensor.detach().contiguous() for tensor in parameters]
-    like = values[0]
+    """The parameters as the kernel reads them: positive, sorted, padded, the input map inside.
+
+    Raises `BadInput` for a parameter of another shape, type or place than the first one's (put there by hand or by
+    ``functional_call``): the kernel would read beyond its end.
+    """
+    like = parameters[0]
     assert like is not None
-    job = _job(layer, like, (0, 0), raw=_addresses(values))
+    for name, size, tensor in zip(NAMES, layer.plan.parameter_sizes, parameters, strict=True):
+        if tensor is not None and (tensor.shape != (size,) or tensor.dtype is not like.dtype or not tensor.is_cpu):
+            raise BadInput(
+                f"parameter {name} is {tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}, not ({size},) of "
+                f"{like.dtype} on the CPU"
+            )
+    values = [None if tensor is None else tensor.detach().contiguous() for tensor in parameters]
+    addresses = _addresses(values)
+    job = _job(layer, like, (0, 0), raw=addresses)
     packed = torch.empty(layer.library.packed_size(job), dtype=like.dtype)
-    _check(layer.library.pack(_job(layer, like, (0, 0), packed=packed.data_ptr(), raw=_addresses(values))), None)
+    _check(layer.library.pack(_job(layer, like, (0, 0), packed=packed.data_ptr(), raw=addresses)), None)
     return packed
 
 

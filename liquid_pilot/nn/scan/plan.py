@@ -25,6 +25,10 @@ class Plan:
         self.sensory, self.recurrent = len(self._arrays[2]), len(self._arrays[5])
         self.addresses = tuple(array.ctypes.data for array in self._arrays)
         self.sigmoids = len(wiring.sensory), len(wiring.recurrent)
+        sensory, recurrent = self.sigmoids
+        per_map = (wiring.input_size,) * 2 + (wiring.output_size,) * 2
+        self.parameter_sizes = (recurrent,) * 4 + (sensory,) * 4 + (wiring.units,) * 3 + per_map
+        """The length of every parameter, in the order of scan.h; the maps (the last four) may be absent."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Plan, (self.wiring,)

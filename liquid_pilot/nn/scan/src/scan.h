@@ -12,7 +12,7 @@
 #define LP_FEW 64        /* up to this many neurons a run of few samples allocates nothing */
 #define LP_CHUNKS 32     /* partial gradients at most; their number never depends on the threads */
 
-enum { LP_OK = 0, LP_BAD_ELAPSED = 1, LP_NO_MEMORY = 2, LP_BAD_JOB = 3 };
+enum { LP_OK = 0, LP_BAD_ELAPSED = 1, LP_NO_MEMORY = 2 };
 
 /* "Real" arrays are float or double as `real` (4 or 8) says. F features, N neurons, M outputs; S and R are the padded
  * numbers of sensory and recurrent synapses, Np is N padded. Pointers that may be null are marked 0. */
