@@ -318,19 +318,22 @@ def test_a_client_that_is_killed_in_the_middle_leaves_the_others_alone(server):
     server.play(after)
 
 
-def test_a_killed_server_gives_the_client_an_error_not_a_hang(lonely):
-    def script(client, process):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_server_that_ends_gives_the_client_an_error_not_a_hang(lonely, number):
+    def script(client, process, number):
         world = client.get_world()
         synchronous(world)
         world.tick()
         client.set_timeout(2.0)
-        os.kill(int(process), signal.SIGKILL)
+        os.kill(int(process), int(number))
         refused(lambda: [world.tick() for _ in range(100)], "time-out")
 
     running = lonely("--map", "lane-1")
-    done = running.start(script, running.process.pid)
+    done = running.start(script, running.process.pid, int(number))
     out, errors = done.communicate(timeout=60)
     assert done.returncode == 0, out + errors
+    assert running.process.wait(timeout=20) == (0 if number == signal.SIGINT else -number)
+    assert "Traceback" not in running.log()
 
 
 def test_what_this_server_does_not_have_names_the_call(server):

@@ -189,6 +189,37 @@ def test_cars_that_meet_collide_and_the_sensor_says_so(server):
     server.play(script)
 
 
+def test_a_walker_in_the_way_is_hit_and_not_driven_through(server):
+    def script(client):
+        world = client.load_world("lane-1")
+        synchronous(world)
+        road = world.get_map()
+        first = road.get_spawn_points()[2]
+        ahead = road.get_waypoint(first.location).next(15.0)[0].transform
+        ahead.location.z += 1.0
+        car, walker = spawn(world, "vehicle.tesla.model3", first), spawn(world, "walker.pedestrian.0004", ahead)
+        hits = listen(spawn(world, "sensor.other.collision", carla.Transform(), attach_to=car))
+        felt = listen(spawn(world, "sensor.other.collision", carla.Transform(), attach_to=walker))
+        world.tick()
+        car.set_target_velocity(first.get_forward_vector() * 10.0)
+        for _ in range(40):
+            world.tick()
+            way = walker.get_location() - car.get_location()
+            gap = first.get_forward_vector().dot(way)
+            assert gap > car.bounding_box.extent.x, gap
+        assert hits.get(timeout=10.0).other_actor.id == walker.id
+        assert felt.get(timeout=10.0).other_actor.id == car.id
+        car.set_location(first.location)
+        car.set_collisions(False)
+        car.enable_constant_velocity(carla.Vector3D(10.0, 0.0, 0.0))
+        for _ in range(60):
+            world.tick()
+        gap = first.get_forward_vector().dot(walker.get_location() - car.get_location())
+        assert gap < 0.0  # without collisions it goes through
+
+    server.play(script)
+
+
 def test_what_stands_beside_the_road_stops_a_car(server):
     def script(client):
         world = client.load_world("lane-1")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from tests.carla.wheel import connect, refused, spawn, synchronous
@@ -117,3 +119,18 @@ def test_says_where_it_listens_and_ctrl_c_ends_it(lonely):
     assert "this machine only" in running.greeting
     assert running.stop() == ""
     assert running.process.returncode == 0
+
+
+def test_a_taken_port_and_an_unknown_map_are_one_line_each(server):
+    command = [sys.executable, "-c", "from launch.cli import main; main()", "serve"]
+    for options, words in (
+        (["--port", str(server.port)], ("is taken", "--port")),
+        (["--port", "0", "--map", "Town77"], ("Town77", "not found", "town-1")),
+        (["--port", "0", "--map", "no/such.xodr"], ("no/such.xodr", "no such file")),
+        (["--port", "0", "--theme", "mars"], ("mars",)),
+        (["--port", "0", "--host", "203.0.113.7"], ("cannot listen", "203.0.113.7")),
+    ):
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert all(word in done.stderr for word in words), done.stderr
