@@ -354,6 +354,50 @@ def test_what_no_camera_can_be_is_refused(server):
             refused(lambda a=attributes: spawn(world, "sensor.camera.rgb", place, **a), "spawn_actor")
         refused(lambda: spawn(world, "controller.ai.walker", place), "controller.ai.walker", "does not have")
         names = {blueprint.id for blueprint in world.get_blueprint_library()}
-        assert "sensor.camera.dvs" not in names  # what is not listed raises IndexError with its name in the client
+        assert "sensor.camera.optical_flow" not in names  # the client: IndexError with its name
+
+    server.play(script)
+
+
+def test_the_event_camera_reports_changes_of_brightness(server):
+    def script(client):
+        world = client.load_world("lane-1")
+        synchronous(world)
+        place = world.get_map().get_spawn_points()[0]
+        place.location.z += 1.5
+        size = {"image_size_x": 120, "image_size_y": 80}
+        camera = spawn(world, "sensor.camera.dvs", place, positive_threshold=0.2, negative_threshold=0.2, **size)
+        picture = spawn(world, "sensor.camera.rgb", place, **size)
+        events, pictures = listen(camera), listen(picture)
+        kind = numpy.dtype([("x", "<u2"), ("y", "<u2"), ("t", "<i8"), ("pol", "?")])
+
+        def look():
+            frame = world.tick()
+            image = numpy.frombuffer(of_frame(pictures, frame).raw_data, dtype=numpy.uint8).reshape(80, 120, 4)
+            grey = image[..., :3] @ numpy.array((0.114, 0.587, 0.299)) / 255.0
+            found = of_frame(events, frame)
+            assert (found.width, found.height) == (120, 80)
+            return numpy.frombuffer(found.raw_data, dtype=kind), numpy.log(0.001 + grey), found
+
+        first, before, _ = look()
+        assert len(first) == 0
+        still, _, _ = look()
+        assert len(still) == 0
+        turned = camera.get_transform()
+        turned.rotation.yaw += 3.0
+        camera.set_transform(turned)
+        picture.set_transform(turned)
+        moved, after, message = look()
+        wanted = numpy.trunc((after - before) / 0.2)
+        counted = numpy.zeros((80, 120))
+        numpy.add.at(counted, (moved["y"], moved["x"]), numpy.where(moved["pol"], 1, -1))
+        assert len(moved) > 500
+        assert (counted == wanted).mean() > 0.97  # the two cameras round grey in different places
+        assert (numpy.diff(moved["t"]) >= 0).all()
+        end = world.get_snapshot().timestamp.elapsed_seconds * 1e9
+        assert end - 0.05e9 - 1e3 <= moved["t"].min()
+        assert moved["t"].max() <= end + 1e3
+        assert len(message.to_array_t()) == len(moved)
+        world.tick()
 
     server.play(script)

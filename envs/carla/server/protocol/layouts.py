@@ -40,6 +40,7 @@ class SensorType(IntEnum):
 
     COLLISION = 0
     DEPTH = 1
+    DVS = 3
     GNSS = 4
     IMU = 5
     OBSTACLE = 7

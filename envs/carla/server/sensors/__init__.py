@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envs.carla.server.protocol.layouts import SensorType, header
-from envs.carla.server.sensors import body, camera, lidar, radar
+from envs.carla.server.sensors import body, camera, events, lidar, radar
 from envs.carla.server.sensors.studio import Studio
 from envs.carla.server.world.actors import Actor, Sensor
 from envs.carla.server.world.simulation import MUTE, Simulation
@@ -28,6 +28,7 @@ class Lab:
         describe: an actor as calls answer it.
         beam: where each lidar's beam points, rad.
         last: simulated seconds of each sensor's last measurement.
+        memory: what sensors remember besides, by actor id.
     """
 
     world: Simulation
@@ -35,6 +36,7 @@ class Lab:
     describe: Callable[[Actor], list[Any]]
     beam: dict[int, float] = field(default_factory=dict)
     last: dict[int, float] = field(default_factory=dict)
+    memory: dict[int, Any] = field(default_factory=dict)
 
     def elapsed(self, sensor: Sensor) -> float:
         """Simulated seconds since the sensor measured last."""
@@ -45,6 +47,7 @@ class Lab:
         """A sensor is gone."""
         self.beam.pop(identity, None)
         self.last.pop(identity, None)
+        self.memory.pop(identity, None)
 
 
 Parts = list[bytes]
@@ -72,6 +75,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "sensor.camera.depth": Instrument(SensorType.DEPTH, camera.depth, camera.check, draws=True),
     "sensor.camera.semantic_segmentation": Instrument(SensorType.SEMANTIC, camera.semantic, camera.check, draws=True),
     "sensor.camera.instance_segmentation": Instrument(SensorType.INSTANCE, camera.instance, camera.check, draws=True),
+    "sensor.camera.dvs": Instrument(SensorType.DVS, events.dvs, events.check, draws=True),
     "sensor.lidar.ray_cast": Instrument(SensorType.LIDAR, lidar.ray_cast, lidar.check, draws=True),
     "sensor.lidar.ray_cast_semantic": Instrument(SensorType.SEMANTIC_LIDAR, lidar.semantic, lidar.check, draws=True),
     "sensor.other.radar": Instrument(SensorType.RADAR, radar.detect, radar.check, draws=True),

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.carla.server.protocol.layouts import PICTURE
-from envs.carla.server.sensors.studio import owners
-from envs.render.labels import Label
+from envs.carla.server.sensors.studio import MOVABLE, owners
 from envs.render.renderer import Frame
 from liquid_pilot.randomness import derive_seed
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 _FAR = 1000.0
 """Metres that CARLA's depth pictures hold at most."""
 _RGB, _DEPTH, _LABELS = frozenset({"rgb"}), frozenset({"depth"}), frozenset({"segmentation"})
-_MOVABLE = (Label.PEDESTRIANS, Label.CAR, Label.TRUCK, Label.BUS, Label.MOTORCYCLE, Label.BICYCLE)
 
 
 def size(sensor: Sensor) -> tuple[int, int, float]:
@@ -37,14 +35,17 @@ def check(lab: Lab, sensor: Sensor) -> None:
 
 def rgb(lab: Lab, sensor: Sensor) -> list[bytes]:
     """Colour, in the world's weather."""
+    return _picture(sensor, np.asarray(cv2.cvtColor(colour(lab, sensor), cv2.COLOR_RGB2BGRA)))
+
+
+def colour(lab: Lab, sensor: Sensor) -> NDArray[np.uint8]:
+    """The picture (height, width, 3) RGB in the world's weather."""
     weather = lab.world.weather
     look = lab.world.map.driving.look
     frame = _shoot(lab, sensor, _RGB | look.needs(weather))
     image = frame.rgb
     assert image is not None
-    if frame.depth is not None:
-        image = _under_weather(lab, sensor, frame, image)
-    return _picture(sensor, np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGRA)))
+    return image if frame.depth is None else _under_weather(lab, sensor, frame, image)
 
 
 def _under_weather(lab: Lab, sensor: Sensor, frame: Frame, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -83,7 +84,7 @@ def instance(lab: Lab, sensor: Sensor) -> list[bytes]:
     assert labels is not None
     assert metres is not None
     identities = np.zeros(labels.shape, dtype=np.uint32)
-    rows, columns = np.nonzero(np.isin(labels, _MOVABLE) & np.isfinite(metres))
+    rows, columns = np.nonzero(np.isin(labels, MOVABLE) & np.isfinite(metres))
     if len(rows):
         width, height, fov = size(sensor)
         focal = width / (2.0 * math.tan(math.radians(fov) / 2.0))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.carla.server.sensors.studio import owners
+from envs.carla.server.sensors.studio import MOVABLE, owners
 from envs.render.pose import Pose
 
 if TYPE_CHECKING:
@@ -93,7 +93,11 @@ def cast(lab: Lab, sensor: Sensor, azimuth: Array, elevation: Array, reach: floa
             label[rays] = frame.segmentation[np.rint(row).astype(np.int64), np.rint(column).astype(np.int64)]
     hit = np.flatnonzero(distance <= reach)
     points = directions[hit] * distance[hit, None]
-    owner = owners(lab.world, pose.to_world(points), sensor.parent) if named else np.zeros(len(hit), dtype=np.uint32)
+    owner = np.zeros(len(hit), dtype=np.uint32)
+    if named:
+        # The road between a lorry's wheels lies in its box, but is not the lorry.
+        movable = np.flatnonzero(np.isin(label[hit], MOVABLE))
+        owner[movable] = owners(lab.world, pose.to_world(points[movable]), sensor.parent)
     return Hits(hit, distance[hit], points, cosine[hit], label[hit], owner)
 
 

@@ -19,6 +19,7 @@ from envs.carla.server.sensors import figures
 from envs.carla.server.world.actors import Actor
 from envs.carla.server.world.lights import TrafficLight
 from envs.carla.server.world.vehicle import Vehicle
+from envs.render.labels import Label
 from envs.render.pose import Pose
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _CANVAS_PIXELS = 64 * 1024 * 1024
 _INSIDE = 1.0
 """Metres around a vehicle's box within which a camera counts as built in and does not see the vehicle: the embedded
 world's camera does not see its own car either."""
+
+MOVABLE = (Label.PEDESTRIANS, Label.CAR, Label.TRUCK, Label.BUS, Label.MOTORCYCLE, Label.BICYCLE)
+"""What actors can be labelled."""
 
 Format = tuple[int, int, float, frozenset[str]]
 

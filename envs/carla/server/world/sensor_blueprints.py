@@ -52,6 +52,15 @@ SENSORS: dict[str, Rows] = {
     "sensor.camera.depth": _CAMERA,
     "sensor.camera.semantic_segmentation": _CAMERA,
     "sensor.camera.instance_segmentation": _CAMERA,
+    "sensor.camera.dvs": {
+        **_CAMERA,
+        **_rows(
+            _FLOAT, positive_threshold=0.3, negative_threshold=0.3, sigma_positive_threshold=0.0,
+            sigma_negative_threshold=0.0, log_eps=0.001,
+        ),
+        **_rows(_INT, refractory_period_ns=0),
+        **_rows(_BOOL, use_log="true"),
+    },
     "sensor.lidar.ray_cast": {
         **_LIDAR,
         **_rows(
