@@ -197,7 +197,7 @@ class LTC(Controller):
         `BadInput` also for an empty batch or no step at all, `KernelUnavailable` and `KernelChoice` when
         ``LIQUID_PILOT_KERNEL=c`` forces the fused scan where it is not to be had.
         """
-        if self._stepper is not None and self._may_step(features, state, elapsed):
+        if self._stepper is not None and forced() != "torch":
             stepped = self._stepper.run(features, state, elapsed)
             if stepped is not None:
                 return stepped
@@ -240,7 +240,7 @@ class LTC(Controller):
     def _scan_layer(self, features: Tensor) -> scan.Layer | None:
         """The layer as the fused scan takes it; None when the plain path is to run."""
         library = active()
-        if library is None or _is_recorded():
+        if library is None or scan.recorded():
             return None
         # Plain tensors on the CPU in one of two types; functional_call may have put others in the parameters' place.
         if not (self.w.device.type == features.device.type == "cpu" and self.w.dtype in (torch.float32, torch.float64)):
@@ -266,15 +266,6 @@ class LTC(Controller):
         parameters = tuple(getattr(self, name) for name in scan.NAMES)
         packed = None if self._stepper is None else self._stepper.packed
         return scan.scan(layer, features, state, elapsed, parameters, packed, keep_states=keep_states)
-
-    @staticmethod
-    def _may_step(features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> bool:
-        """Whether nothing is to be recorded, for a gradient or for an exported graph, and the path is not forced."""
-        if torch.is_grad_enabled() and any(
-            tensor is not None and tensor.requires_grad for tensor in (features, state, elapsed)
-        ):
-            return False
-        return not _is_recorded() and forced() != "torch"
 
     def _run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T, N), the last of them, and the sums (B, T, 2N) of leak and sensory synapses."""
@@ -399,15 +390,6 @@ def _unfold(state: Tensor, sums: Tensor, dt: Tensor, packed: _Packed) -> Tensor:
     # and unlike ncps's C / dt it has no infinity, so that gradients stay finite too.
     change = dt * torch.addcmul(pull, conductance, state, value=-1.0)
     return torch.addcdiv(state, change, torch.addcmul(packed.capacitance, dt, conductance))
-
-
-def _is_recorded() -> bool:
-    """Whether torch records or transforms operations one by one, where a call of C would be missing."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()  # type: ignore[no-untyped-call,attr-defined]
-        or torch._C._are_functorch_transforms_active()
-    )
 
 
 def _full_precision(tensor: Tensor) -> torch.autocast:

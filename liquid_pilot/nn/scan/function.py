@@ -76,10 +76,8 @@ def scan(
     ``parameters`` are in the order of `NAMES`; ``packed``, if given, is what `pack` made of them, and no gradient
     flows to them then. Raises `BadElapsed` for a negative or non-finite time, `KernelFailed` without memory.
     """
-    if torch.is_grad_enabled() and (
-        any(tensor is not None and tensor.requires_grad for tensor in (features, state, elapsed))
-        or (packed is None and any(tensor is not None and tensor.requires_grad for tensor in parameters))
-    ):
+    learned = () if packed is not None else parameters
+    if torch.is_grad_enabled() and _any_requires_grad(features, state, elapsed, *learned):
         return Result(*_Scan.apply(layer, packed, keep_states, features, state, elapsed, *parameters))  # type: ignore[no-untyped-call]
     if packed is None:
         packed = pack(layer, parameters)
@@ -211,10 +209,9 @@ class Stepper:
         return _no_stepper, ()
 
     def run(self, features: Tensor, state: Tensor | None, elapsed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Outputs (B, T, M) and state (B, N), as `scan`; None for arguments that need a closer look.
-
-        Keeps nothing for a backward pass.
-        """
+        """Outputs (B, T, M) and state (B, N), as `scan`; None for arguments that need a closer look, or gradients."""
+        if recorded() or (torch.is_grad_enabled() and _any_requires_grad(features, state, elapsed)):
+            return None
         inputs, units, outputs = self._sizes
         shape, dtype = features.shape, self._dtype
         if len(shape) != 3 or features.dtype is not dtype or not features.is_cpu or type(features) is not Tensor:
@@ -244,6 +241,19 @@ class Stepper:
 
 def _no_stepper() -> None:
     """What a stored stepper becomes: its layer packs anew."""
+
+
+def recorded() -> bool:
+    """Whether torch records or transforms operations one by one, where a call of C would be missing."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[no-untyped-call,attr-defined]
+        or torch._C._are_functorch_transforms_active()
+    )
+
+
+def _any_requires_grad(*tensors: Tensor | None) -> bool:
+    return any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
 
 def _plain(tensor: Tensor, dtype: torch.dtype) -> bool:
