@@ -180,6 +180,9 @@ def replay(
     open_loop: Annotated[
         bool, typer.Option("--open-loop", help="Keep the car on the recorded path and only compare the answers.")
     ] = False,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Also when the scenario's file has changed since.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the videos and the report; needed with --policy.")
     ] = None,
@@ -193,7 +196,9 @@ def replay(
     Example: liquid-pilot replay drives/mine/train-hairpins-000000.mcap --check
     """
     if check:
-        _replay_check(drive, with_nothing_else=policy is None and not weather and not fault and not open_loop)
+        _replay_check(
+            drive, as_recorded, with_nothing_else=policy is None and not weather and not fault and not open_loop
+        )
         return
     if policy is None or out is None:
         missing = "--policy" if policy is None else "--out"
@@ -213,6 +218,7 @@ def replay(
         weathers=weather or (),
         faults=fault or (),
         open_loop=open_loop,
+        as_recorded=as_recorded,
         workers=workers or os.cpu_count() or 1,
     )
     for line in outcome.lines:
@@ -220,14 +226,14 @@ def replay(
     say(f"report: {outcome.report}")
 
 
-def _replay_check(drive: Path, *, with_nothing_else: bool) -> None:
+def _replay_check(drive: Path, as_recorded: bool, *, with_nothing_else: bool) -> None:
     from launch.replay import check_replay
 
     if not with_nothing_else:
         raise typer.BadParameter(
             "it compares the drive as it was recorded; leave the other options out", param_hint="'--check'"
         )
-    outcome = check_replay(drive)
+    outcome = check_replay(drive, as_recorded=as_recorded)
     say(outcome.summary)
     if not outcome.identical:
         raise typer.Exit(1)

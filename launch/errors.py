@@ -36,6 +36,10 @@ class NotReplayable(LaunchError):
     """A drive that this version cannot drive again: another kind of world, or a scenario that it does not know."""
 
 
+class ScenarioChanged(LaunchError):
+    """The scenario that a drive was recorded in says something else today."""
+
+
 class BadSelection(LaunchError):
     """Policies or scenarios that cannot be evaluated together."""
 

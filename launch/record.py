@@ -7,6 +7,7 @@ when they are whole, so a second run of the same command does what is missing an
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import time
@@ -313,7 +314,7 @@ def _make_work(shared: _Shared) -> Work:
             if path.exists():
                 continue  # this block was begun by a worker that died
             with named_write_errors(path):
-                frames = record_episode(task, current[scenario], *loaded[task.kind], path, episode, shared, send)
+                frames = record_episode(task, current[scenario], block, *loaded[task.kind], path, episode, shared, send)
             send((scenario.name, episode, frames, True))
 
     return work
@@ -322,6 +323,7 @@ def _make_work(shared: _Shared) -> Work:
 def record_episode(
     task: Task,
     env: Any,
+    block: Block,
     policy: Policy,
     driver: Policy | None,
     path: Path,
@@ -354,6 +356,7 @@ def record_episode(
             "reset": options,
             "recording": asdict(recording),
             "world_sha256": task.world_digest(resolved, seed),
+            "scenario_file": _scenario_file(block.scenario, seed),
             "driver": policy.name if driver is None else driver.name,
         },
     )
@@ -370,6 +373,18 @@ def record_episode(
                 return drive.finish(end=info["end"], success=info["success"]).frames
             if not segments and drive.frames % REPORT_EVERY == 0:
                 send((scenario.name, episode, drive.frames, False))
+
+
+def _scenario_file(scenario: AnyScenario, seed: int) -> dict[str, str | None]:
+    """Where the scenario came from (None: the catalogue, or nowhere) and what it said, so that a change is noticed."""
+    source = scenario.source
+    shipped = source is None or source.parent == scenarios.loader.CATALOGUE
+    return {"path": None if shipped else str(source), "sha256": scenario_digest(scenario.for_episode(seed))}
+
+
+def scenario_digest(scenario: AnyScenario) -> str:
+    """SHA-256 of all that a scenario says."""
+    return hashlib.sha256(json.dumps(scenario.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def make_step(observation: dict[str, Any], info: dict[str, Any], label: Any, applied: Any) -> Step:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from launch.errors import NotReplayable
+import scenarios
+from launch.errors import NotReplayable, ScenarioChanged
 from launch.progress import Report
-from launch.record import numbers_of, truth_of
+from launch.record import numbers_of, scenario_digest, truth_of
 from launch.tasks import TASKS, MakeEnv, task_of
 from launch.versions import versions
 from liquid_pilot.drives import DriveInfo, Step, iter_steps, state_digest, verify
@@ -72,15 +73,21 @@ class ReplayCheck:
 
 
 def check_replay(
-    drive: str | os.PathLike[str], progress: Report | None = None, make_env: MakeEnv | None = None
+    drive: str | os.PathLike[str],
+    progress: Report | None = None,
+    make_env: MakeEnv | None = None,
+    *,
+    as_recorded: bool = False,
 ) -> ReplayCheck:
     """Rebuild the drive's world, apply the recorded actions, and compare images and states frame by frame.
 
-    Stops at the first difference. Raises what reading a drive raises (`BrokenDrive`...), and `NotReplayable` when the
-    world cannot be rebuilt.
+    Stops at the first difference. Raises what reading a drive raises (`BrokenDrive`...), `NotReplayable` when the world
+    cannot be rebuilt, and `ScenarioChanged`, unless ``as_recorded``, when the scenario's file is not what it was.
     """
     path = Path(drive)
     info = verify(path)  # a damaged drive must not look like a world that has changed
+    if not as_recorded:
+        require_unchanged(path, info)
     scenario = scenario_of(path, info)
     digest = world_digest(path, scenario, info.seed)
     env = (make_env or task_of(scenario).make)(scenario)
@@ -111,6 +118,32 @@ def check_replay(
         env.close()
     changed = digest != info.options.get("world_sha256", digest)
     return ReplayCheck(path, frames, difference, info.versions, versions(), changed)
+
+
+def require_unchanged(path: Path, info: DriveInfo) -> None:
+    """Refuse a drive whose scenario says something else today than when it was recorded.
+
+    A file that is gone, or a recording that does not say where its scenario came from, is no reason to refuse: the
+    drive holds all that is needed. Raises ScenarioChanged.
+    """
+    told = info.options.get("scenario_file")
+    if not isinstance(told, dict):
+        return
+    name = told.get("path") or info.scenario_name
+    try:
+        # The path comes out of a file: nothing but an ordinary YAML file is opened for it.
+        ordinary = name in scenarios.catalogue() or (Path(name).is_file() and Path(name).suffix in (".yaml", ".yml"))
+        today = scenarios.load(name).for_episode(info.seed) if ordinary else None
+    except (LiquidPilotError, OSError, TypeError):
+        return
+    if today is None or scenario_digest(today) == told.get("sha256"):
+        return
+    now, then = today.to_dict(), dict(info.scenario)
+    changed = [key for key in sorted({*now, *then} - {"limits"}) if now.get(key) != then.get(key)] or ["limits"]
+    raise ScenarioChanged(
+        f"{path}: the scenario {name} has changed since this was recorded ({', '.join(changed)}); "
+        "record it again, or give --as-recorded to take what the drive itself says"
+    )
 
 
 def scenario_of(path: Path, info: DriveInfo) -> AnyScenario:

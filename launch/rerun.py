@@ -24,7 +24,7 @@ from launch.conditions import Condition, conditions
 from launch.errors import BadSelection, NotReplayable
 from launch.folder import named_write_errors, open_output
 from launch.progress import progress_bar
-from launch.replay import scenario_of, world_digest
+from launch.replay import require_unchanged, scenario_of, world_digest
 from launch.tasks import Task, task_of
 from launch.versions import versions
 from launch.workers import Send, Work, WorkerPool
@@ -86,6 +86,7 @@ def rerun(
     weathers: Sequence[str] = (),
     faults: Sequence[str] = (),
     open_loop: bool = False,
+    as_recorded: bool = False,
     workers: int = 1,
 ) -> Rerun:
     """Drive a recording again under every weather with every fault; writes videos, ``results.json``, ``report.html``.
@@ -97,12 +98,16 @@ def rerun(
         weathers: names of weathers; none: as recorded.
         faults: ``none`` and ``NAME:SEVERITY,...``; nothing: as recorded.
         open_loop: keep the car on the recorded path.
+        as_recorded: also when the scenario's file has changed since.
         workers: processes.
 
     Raises:
-        BrokenDrive, NotReplayable, UnknownPolicy, ScenarioError, BadSelection, FolderInUse: before anything is driven.
+        BrokenDrive, NotReplayable, ScenarioChanged, UnknownPolicy, ScenarioError, BadSelection, FolderInUse:
+            before anything is driven.
     """
     info = verify(drive)
+    if not as_recorded:
+        require_unchanged(drive, info)
     scenario = scenario_of(drive, info)
     if world_digest(drive, scenario, info.seed) != info.options.get("world_sha256"):
         raise NotReplayable(f"{drive}: the map of {info.scenario_name} is not the one that was driven; record it again")

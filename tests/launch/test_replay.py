@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from launch.errors import NotReplayable
+from launch.errors import NotReplayable, ScenarioChanged
 from launch.record import record
 from launch.replay import check_replay, compare
 from launch.tasks.lane_keeping import DrivingRecording
@@ -198,3 +198,38 @@ def test_one_changed_byte_of_one_frame_is_named(weathered, tmp_path) -> None:
     check = check_replay(copy)
     assert (check.difference.frame, check.difference.field) == (4, "image")
     assert check.difference.detail == "1 of 15600 pixels differ, by up to 1 of 255"
+
+
+def test_a_changed_scenario_file_is_noticed_and_named(tmp_path: Path, worlds) -> None:
+    text = "description: short\nroad: {map: country-1}\nroute: {length_m: 60}\nstart: {lateral_m: 0.3}\n"
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    recording = DrivingRecording(frames=6)
+    record([file], tmp_path / "out", episodes=1, workers=1, recording=recording, make_env=worlds.QuickWorld)
+    (drive,) = find_drives(tmp_path / "out")
+    assert check_replay(drive, make_env=worlds.QuickWorld).identical
+    file.write_text(text + "# a remark\n")
+    assert check_replay(drive, make_env=worlds.QuickWorld).identical
+    file.write_text(text + "weather: fog\n")
+    with pytest.raises(ScenarioChanged, match=r"mine\.yaml has changed since this was recorded \(weather\); record it"):
+        check_replay(drive, make_env=worlds.QuickWorld)
+    assert check_replay(drive, make_env=worlds.QuickWorld, as_recorded=True).identical
+    # A file that is gone, or is no scenario any more, cannot tell anything: the drive itself says what was driven.
+    file.write_text("description: [")
+    assert check_replay(drive, make_env=worlds.QuickWorld).identical
+    file.unlink()
+    assert check_replay(drive, make_env=worlds.QuickWorld).identical
+
+
+def test_a_changed_entry_of_the_catalogue_is_noticed(drives, worlds, monkeypatch) -> None:
+    import scenarios
+
+    load = scenarios.load
+
+    def changed(name: str):
+        scenario = load(name)
+        return scenario.model_copy(update={"limits": scenario.limits.model_copy(update={"off_lane": 0.5})})
+
+    monkeypatch.setattr(scenarios, "load", changed)
+    with pytest.raises(ScenarioChanged, match=r"train-mixed has changed since this was recorded \(limits\)"):
+        check_replay(drives["segments"], make_env=worlds.QuickWorld)
