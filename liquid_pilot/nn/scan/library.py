@@ -21,7 +21,7 @@ VARIABLE = "LIQUID_PILOT_KERNEL"
 """The environment variable that forces a path: ``torch`` or ``c``."""
 PATH = Path(__file__).parent / "liquid_scan.so"
 """Where the project's build puts the library; beside it, ``liquid_scan.json`` says what it must be."""
-CURE = "install a C compiler (apt install gcc), then: pip install --force-reinstall --no-deps liquid-pilot"
+CURE = "install a C compiler (apt install gcc), then liquid-pilot again (in a checkout: pip install --no-deps -e .)"
 
 logger = logging.getLogger(__name__)
 
