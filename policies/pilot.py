@@ -36,6 +36,12 @@ class PilotParameters:
     """Climb per metre of height that is missing, 1/s; farther than `height_from` away less."""
     height_from: float = 8.0
     """m."""
+    search_height: float = 1.5
+    """m above the ground that is kept while the target is out of view: its height cannot be seen then, the ground
+    can."""
+    lowest: float = 0.8
+    """m; nearer to the ground it climbs whatever else it wants. A network that learned from an expert without this sank
+    slowly into the ground on long ways, which was most of its failures."""
     avoidance: float = 2.5
     """How many radians of detour a way that is not free at all is worth."""
     reach: float = 6.0
@@ -97,9 +103,13 @@ class ExpertPilot(Policy):
         """Action (4,), not yet clipped, from one drone's truth; ``side`` to look for the target: 1 left, -1 right."""
         p = self.parameters
         bearing, distance = float(info["bearing"]), float(info["distance"])
-        climb = p.climbing * (info["target_z"] - info["z"]) * min(1.0, p.height_from / max(distance, 1e-6))
+        seen, height = abs(bearing) <= p.view, float(info["z"])
+        lacking = info["target_z"] - height if seen else p.search_height - height
+        climb = p.climbing * lacking * (min(1.0, p.height_from / max(distance, 1e-6)) if seen else 1.0)
+        if height < p.lowest:
+            climb = max(climb, p.climbing * (p.lowest - height))
         climb /= p.climb_scale
-        if abs(bearing) > p.view:
+        if not seen:
             return 0.0, 0.0, climb, side * p.search_rate / p.yaw_scale
         speed = p.speed(distance, bearing) / p.level_scale
         way = self.way(info["free_ahead"], bearing, distance) if self._avoids and speed > 0.0 else bearing

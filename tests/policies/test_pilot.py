@@ -59,8 +59,16 @@ def test_a_target_out_of_view_is_looked_for_to_the_left() -> None:
     info = {"distance": 9.0, "target_z": 1.0, "z": 1.0, "free_ahead": np.full(29, 6.0)}
     for bearing in (-2.0, 2.0):
         ahead, left, climb, yaw = ExpertPilot().command(info | {"bearing": bearing})
-        assert (ahead, left, climb, yaw) == (0.0, 0.0, 0.0, 0.5)
+        # Its height cannot be seen, so a usual one is kept: 0.5 m are missing, 1.2 m/s for each, 1.5 m/s at full command.
+        assert (ahead, left, yaw) == (0.0, 0.0, 0.5)
+        assert climb == pytest.approx(0.4)
     assert ExpertPilot().command(info | {"bearing": -0.5})[3] == pytest.approx(-0.4)
+
+
+def test_near_the_ground_it_climbs_whatever_the_target_is() -> None:
+    info = {"distance": 29.0, "bearing": 0.0, "target_z": 0.2, "free_ahead": np.full(29, 6.0)}
+    assert ExpertPilot().command(info | {"z": 0.9})[2] < 0.0
+    assert ExpertPilot().command(info | {"z": 0.3})[2] == pytest.approx(0.4)
 
 
 def test_a_target_that_left_the_view_is_looked_for_on_that_side_in_each_row() -> None:
