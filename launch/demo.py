@@ -65,8 +65,8 @@ PLANS = {
         title="19 liquid neurons on roads that they have never seen",
     ),
     "flight": Plan(
-        scenarios=("fly-train-meadow", "fly-train-meadow", "fly-train-search", "fly-train-obstacles"),
-        frames=20_000,
+        scenarios=("fly-train-meadow",) * 3 + ("fly-train-search", "fly-train-obstacles"),
+        frames=36_000,
         stages=(PerceptionStage(epochs=3.0), LiquidStage(steps=6000)),
         check=DrivingCheck(episodes=12),
         heldout=(

@@ -59,7 +59,7 @@ def test_a_target_out_of_view_is_looked_for_to_the_left() -> None:
     info = {"distance": 9.0, "target_z": 1.0, "z": 1.0, "free_ahead": np.full(29, 6.0)}
     for bearing in (-2.0, 2.0):
         ahead, left, climb, yaw = ExpertPilot().command(info | {"bearing": bearing})
-        # Its height cannot be seen, so a usual one is kept: 0.5 m are missing, 1.2 m/s for each, 1.5 m/s at full command.
+        # Its height cannot be seen, so a usual one is kept: 0.5 m are missing, 1.2 m/s for each of them.
         assert (ahead, left, yaw) == (0.0, 0.0, 0.5)
         assert climb == pytest.approx(0.4)
     assert ExpertPilot().command(info | {"bearing": -0.5})[3] == pytest.approx(-0.4)
