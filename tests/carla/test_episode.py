@@ -134,3 +134,41 @@ def test_a_taken_port_and_an_unknown_map_are_one_line_each(server):
         assert done.returncode == 2, done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_second_client_follows_into_a_new_episode(server):
+    def script(client):
+        world = client.load_world("lane-1")
+        other = connect()
+        there = other.get_world()
+        before = there.get_snapshot()
+        spawn(world, "vehicle.tesla.model3")
+        client.load_world("lane-2")
+        for _ in range(200):
+            there = other.get_world()
+            if there.get_map().name.endswith("lane-2"):
+                break
+            time.sleep(0.02)
+        assert there.get_map().name.endswith("lane-2")
+        frame = there.wait_for_tick(10.0).frame
+        assert frame > before.frame
+        assert len(there.get_actors().filter("vehicle.*")) == 0
+
+    server.play(script)
+
+
+def test_worlds_loaded_one_after_the_other_by_two_clients_at_once(server):
+    """What crashed the client once: it opens the new episode's stream while its threads are still in the old one's."""
+
+    def script(client):
+        for _ in range(6):
+            client.load_world("lane-1")
+            world = client.reload_world()
+            synchronous(world)
+            world = client.reload_world(False)
+            world.tick()
+
+    both = [server.start(script) for _ in range(2)]
+    for done in both:
+        out, errors = done.communicate(timeout=60)
+        assert done.returncode == 0, out + errors

@@ -31,6 +31,8 @@ STREAMS_BACKLOG = 256 * 1024 * 1024
 """Bytes that wait for all readers together before messages are dropped."""
 DRAIN_SECONDS = 2.0
 """How long a synchronous tick waits for slow readers before it goes on without them."""
+HOLD_SECONDS = 1.0
+"""How long those who listened to the world before a map was loaded hear nothing, see `Streams.hold`."""
 JOIN_SECONDS = 0.5
 """How long a synchronous tick waits for a listener who has asked for a stream's address but is not connected yet."""
 

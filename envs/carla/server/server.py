@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from envs.carla.errors import BadValue, MalformedMessage, PortInUse, Refused
 from envs.carla.frames import Place
@@ -22,7 +23,7 @@ from envs.carla.server.protocol.values import Description
 from envs.carla.server.sensors import Lab
 from envs.carla.server.sensors.studio import Studio
 from envs.carla.server.transport.rpc import RpcConnection, RpcHub
-from envs.carla.server.transport.streams import Streams
+from envs.carla.server.transport.streams import WORLD, Listener, Streams
 from envs.carla.server.world import maps
 from envs.carla.server.world.actors import Actor, Sensor
 from envs.carla.server.world.maps import Map, MapSource
@@ -35,6 +36,8 @@ BEAT = 0.05
 """s between two ticks in asynchronous mode, unless the settings fix them."""
 _SHORTEST, _LONGEST = 0.001, 0.1
 """s of simulated time that a tick of no fixed length may have."""
+_FRESH = 10.0
+"""s after a map was loaded in which whoever joins is told to read it again."""
 _MOST_TOLD = 100
 _DRAIN_POLL = 0.002
 
@@ -69,8 +72,6 @@ class Server:
         traffic_managers: port to (address, client) of the clients' Traffic Managers.
     """
 
-    WORLD_STREAM: ClassVar[int] = 1
-
     def __init__(self, options: Options) -> None:
         self.options = options
         self.settings = Settings()
@@ -81,11 +82,11 @@ class Server:
         self._opendrive: str | None = None
         self._studio = Studio()
         self._source = maps.find(options.map, options.theme, options.seed, files=True)
-        self._changed = True
         self._unfinished = self._failing = False
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
         self._began = self._ticked = time.monotonic()
+        self._loaded = -math.inf
         self.world = self._enter(self._source.build(), 1, 1, 1)
         self.lab = Lab(self.world, self._studio, self.describe)
 
@@ -178,10 +179,12 @@ class Server:
             log.warning("client %s went and left the world in synchronous mode: back to asynchronous", client.peer)
             self.set_settings(Settings(no_rendering=self.settings.no_rendering), None)
 
-    def _joined(self, stream: int) -> bool:
-        if stream == self.WORLD_STREAM:
-            # Whoever joins a synchronous world must not wait for somebody else's tick to know what is there.
-            self.streams.send(stream, self.world.snapshot(self._platform(), self._changed))
+    def _joined(self, stream: int, listener: Listener) -> bool:
+        if stream == WORLD:
+            # Whoever joins a synchronous world must not wait for somebody else's tick to know what is there; and
+            # whoever comes back after it has loaded a map must read the map again.
+            fresh = time.monotonic() - self._loaded < _FRESH
+            self.streams.tell((listener,), self.world.snapshot(self._platform(), changed=fresh))
             return True
         return self.has_stream(stream)
 
@@ -238,13 +241,12 @@ class Server:
         for sensor in list(old.sensors):
             if sensor.stream:
                 self.streams.end(sensor.stream)
-        self._changed = True
+        self.streams.hold(WORLD)
+        self._loaded = time.monotonic()
         self.world = self._enter(map_, old.episode + 1, old.next_identity, old.frame + 1)
         self.lab = Lab(self.world, self._studio, self.describe)
         if reset:
             self.set_settings(Settings(), None)
-        # Clients wait for a snapshot of the new episode, in synchronous mode too.
-        self._publish()
 
     def _enter(self, map_: Map, episode: int, first: int, frame: int) -> Simulation:
         old = getattr(self, "world", None)
@@ -297,8 +299,16 @@ class Server:
     def _publish(self) -> None:
         """Send the snapshot now and the sensors' data as soon as the tick's answer is out: who waits for the tick can
         go on while pictures are drawn."""
-        self.streams.send(self.WORLD_STREAM, self.world.snapshot(self._platform(), self._changed))
-        self._changed = False
+        now = time.monotonic()
+        listeners = [one for one in self.streams.listeners(WORLD) if one.held <= now]
+        current = [one for one in listeners if not one.behind]
+        if current:
+            self.streams.tell(current, self.world.snapshot(self._platform(), changed=False))
+        if len(current) < len(listeners):
+            late = [one for one in listeners if one.behind]
+            self.streams.tell(late, self.world.snapshot(self._platform(), changed=True))
+            for one in late:
+                one.behind = False
         self._unfinished = True
         asyncio.get_running_loop().call_soon(self.finish_frame)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from envs.carla.server.calls import call
 from envs.carla.server.protocol import values
+from envs.carla.server.transport.streams import world_stream
 from envs.carla.server.world.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ def version(server: Server, client: RpcConnection) -> str:
 @call("get_episode_info")
 def get_episode_info(server: Server, client: RpcConnection) -> list[Any]:
     """The episode's number and where its snapshots come from."""
-    return [server.world.episode, [server.streams.token(server.WORLD_STREAM)]]
+    return [server.world.episode, [server.streams.token(world_stream(server.world.episode))]]
 
 
 @call("get_sensor_token", [values.identity])
 def get_sensor_token(server: Server, client: RpcConnection, stream: int) -> list[Any]:
     """Where to listen to a stream."""
-    if stream != server.WORLD_STREAM and server.has_stream(stream):
+    if server.has_stream(stream):
         server.streams.expect(stream)
     return [server.streams.token(stream)]
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from envs.carla.server import limits
 
@@ -20,15 +20,27 @@ _SIZE = struct.Struct("<I")
 _TOKEN = struct.Struct("<IHBB16s")
 _TCP = 1
 
+WORLD = 1
+"""The stream of snapshots."""
+_NAMES_OF_WORLD = 1 << 31
+"""Ids from here on are names of that stream as well, one for each episode. A client that loads a map opens the stream
+of the new episode before it is done with the old one's; under one id it would lose the new connection half open, and
+crash."""
+
+
+def world_stream(episode: int) -> int:
+    """The id of the stream of snapshots that clients of this episode open."""
+    return _NAMES_OF_WORLD | (episode & (_NAMES_OF_WORLD - 1))
+
 
 class Streams:
     """All streams of a server and who listens to them.
 
     Args:
-        joined: called with a stream's id when somebody begins to listen; False when there is no such stream.
+        joined: called with a stream's id and its new listener; False when there is no such stream.
     """
 
-    def __init__(self, joined: Callable[[int], bool]) -> None:
+    def __init__(self, joined: Callable[[int, Listener], bool]) -> None:
         self.joined = joined
         self.port = 0
         self.connections: set[Listener] = set()
@@ -51,10 +63,29 @@ class Streams:
     def send(self, stream: int, *parts: bytes | memoryview) -> None:
         """A message to all who listen to a stream, in pieces that are joined."""
         listeners = self._listeners.get(stream)
-        if listeners and sum(listener.waiting for listener in self.connections) < limits.STREAMS_BACKLOG:
+        if listeners:
+            self.tell(tuple(listeners), *parts)
+
+    def tell(self, listeners: Iterable[Listener], *parts: bytes | memoryview) -> None:
+        """A message to some listeners."""
+        if sum(listener.waiting for listener in self.connections) < limits.STREAMS_BACKLOG:
             message = b"".join((_SIZE.pack(sum(map(len, parts))), *parts))
-            for listener in tuple(listeners):
+            for listener in listeners:
                 listener.send(message)
+
+    def listeners(self, stream: int) -> tuple[Listener, ...]:
+        """Who listens to it."""
+        return tuple(self._listeners.get(stream, ()))
+
+    def hold(self, stream: int) -> None:
+        """Say nothing to those who listen to a stream now for a moment, or until one of them has gone.
+
+        The client that loads a map drops its connection as soon as it has the answer and opens a new one. If the first
+        news of the new episode reach it in between, its threads fall over one another and it crashes.
+        """
+        until = time.monotonic() + limits.HOLD_SECONDS
+        for listener in self._listeners.get(stream, ()):
+            listener.held, listener.behind = until, True
 
     def expect(self, stream: int) -> None:
         """Somebody has asked where to listen: the connection will come in a moment."""
@@ -102,7 +133,7 @@ class Streams:
         """Somebody wants to listen."""
         self._expected.pop(stream, None)
         self._listeners.setdefault(stream, set()).add(listener)
-        if not self.joined(stream):
+        if not self.joined(stream, listener):
             log.debug("listener %s asked for stream %d, which is not there", listener.peer, stream)
             self.leave(stream, listener)
             self.park(listener)
@@ -113,6 +144,9 @@ class Streams:
         known = self._listeners.get(stream)
         if known is not None:
             known.discard(listener)
+            if listener.held:
+                for other in known:
+                    other.held = 0.0
             if not known:
                 del self._listeners[stream]
 
@@ -129,6 +163,10 @@ class Listener(asyncio.Protocol):
         self.peer = "?"
         self.slow = False
         """Whether synchronous ticks wait for it no more."""
+        self.held = 0.0
+        """Until when it is told nothing."""
+        self.behind = False
+        """Whether it has still to be told of a new episode."""
         self._longest = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -155,7 +193,8 @@ class Listener(asyncio.Protocol):
             return
         self._head += data[: 4 - len(self._head)]
         if len(self._head) == 4:
-            (self.stream,) = _SIZE.unpack(self._head)
+            (asked,) = _SIZE.unpack(self._head)
+            self.stream = WORLD if asked & _NAMES_OF_WORLD else asked
             self._known = True
             self._streams.join(self.stream, self)
 
