@@ -48,8 +48,8 @@ PLANS = {
     # Corners and avenues are left out: to learn those as well takes more than five minutes.
     "driving": Plan(
         scenarios=("train-mixed", "train-mixed", "train-mixed", "train-passes", "train-streets", "train-motorways"),
-        frames=42_000,
-        stages=(PerceptionStage(epochs=1.6), LiquidStage(steps=6000)),
+        frames=36_000,
+        stages=(PerceptionStage(epochs=1.6), LiquidStage(steps=4000)),
         check=DrivingCheck(episodes=6, length_m=300.0),
         heldout=(
             "heldout-country",
