@@ -11,7 +11,7 @@ def connect():
     """A client of the server under test."""
     faulthandler.enable()
     client = carla.Client("127.0.0.1", int(sys.argv[1]))
-    client.set_timeout(20.0)
+    client.set_timeout(60.0)
     return client
 
 
@@ -44,7 +44,7 @@ def listen(sensor):
 
 def of_frame(data, frame):
     while True:
-        item = data.get(timeout=15.0)
+        item = data.get(timeout=60.0)
         assert item.frame <= frame
         if item.frame == frame:
             return item

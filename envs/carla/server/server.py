@@ -242,6 +242,7 @@ class Server:
             if sensor.stream:
                 self.streams.end(sensor.stream)
         self.streams.hold(WORLD)
+        asyncio.get_running_loop().call_later(limits.HOLD_SECONDS + 0.01, self._catch_up)
         self._loaded = time.monotonic()
         self.world = self._enter(map_, old.episode + 1, old.next_identity, old.frame + 1)
         self.lab = Lab(self.world, self._studio, self.describe)
@@ -296,19 +297,23 @@ class Server:
         self._publish()
         return self.world.frame
 
+    def _catch_up(self) -> None:
+        """Tell those who were held back: in synchronous mode the next tick may be one of theirs to wait for."""
+        now = time.monotonic()
+        late = [one for one in self.streams.listeners(WORLD) if one.behind and one.held <= now]
+        if late:
+            self.streams.tell(late, self.world.snapshot(self._platform(), changed=True))
+            for one in late:
+                one.behind = False
+
     def _publish(self) -> None:
         """Send the snapshot now and the sensors' data as soon as the tick's answer is out: who waits for the tick can
         go on while pictures are drawn."""
         now = time.monotonic()
-        listeners = [one for one in self.streams.listeners(WORLD) if one.held <= now]
-        current = [one for one in listeners if not one.behind]
+        current = [one for one in self.streams.listeners(WORLD) if one.held <= now and not one.behind]
         if current:
             self.streams.tell(current, self.world.snapshot(self._platform(), changed=False))
-        if len(current) < len(listeners):
-            late = [one for one in listeners if one.behind]
-            self.streams.tell(late, self.world.snapshot(self._platform(), changed=True))
-            for one in late:
-                one.behind = False
+        self._catch_up()
         self._unfinished = True
         asyncio.get_running_loop().call_soon(self.finish_frame)
 
