@@ -127,7 +127,7 @@ def evaluate(
     policy: Annotated[list[str], typer.Argument(help="Run folders, zoo names, or expert; compared on the same seeds.")],
     out: OutFolder,
     scenario: Annotated[
-        list[str] | None, typer.Option(help="Scenarios, files or a split; heldout if not given.")
+        list[str] | None, typer.Option(help="Scenarios, files or a split; heldout (or fly-heldout) if not given.")
     ] = None,
     weather: Annotated[
         list[str] | None, typer.Option(help="Weathers by name, CARLA's too; the scenario's own if not given.")
@@ -150,7 +150,7 @@ def evaluate(
 
     outcome = run(
         policy,
-        scenario or ["heldout"],
+        scenario,
         out,
         weathers=weather or (),
         faults=fault or (),

@@ -19,7 +19,7 @@ from launch.errors import BadSelection
 from launch.folder import OutputFolder, named_write_errors, open_output
 from launch.listing import expand_scenarios
 from launch.progress import Report, progress_bar
-from launch.tasks import Task, task_for, task_of
+from launch.tasks import TASKS, Task, task_for, task_of
 from launch.versions import versions
 from launch.video import film_episode
 from launch.workers import Send, Work, WorkerPool
@@ -44,7 +44,7 @@ class Outcome:
 
 def evaluate(
     names: Sequence[str],
-    scenario_names: Sequence[str],
+    scenario_names: Sequence[str] | None,
     out: Path,
     *,
     weathers: Sequence[str] = (),
@@ -60,7 +60,8 @@ def evaluate(
 
     Args:
         names: policies as `policies.load` takes them.
-        scenario_names: scenarios as `scenarios.load` takes them, or names of splits.
+        scenario_names: scenarios as `scenarios.load` takes them, or names of splits; None: those held out for what the
+            policies do.
         out: output folder; the same command goes on in it where it stopped.
         weathers: names of weathers; none: the scenario's own.
         faults: ``none`` and ``NAME:SEVERITY,...``; nothing: the scenario's own. Each weather is driven with each fault.
@@ -74,7 +75,7 @@ def evaluate(
     Raises:
         UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ...: before anything is driven.
     """
-    found = _scenarios(scenario_names)
+    found = _scenarios(scenario_names or [_heldout(names)])
     task = task_for([scenario for _, scenario in found])
     competitors = _competitors(names, task)
     under = conditions(weathers, faults)
@@ -104,6 +105,12 @@ def _write(
     folder.finish(episodes=len(results))
     rows = aggregate(results)
     return Outcome(report, tuple(headlines(rows, judging)), tuple(condition_table(rows, judging)), tuple(driven))
+
+
+def _heldout(names: Sequence[str]) -> str:
+    """The split that decides about these policies; drives on roads where nothing else says what they are for."""
+    kinds = [kind for kind in map(policies.kind_of, names) if kind is not None]
+    return TASKS[kinds[0] if kinds else "driving"].heldout
 
 
 def _competitors(names: Sequence[str], task: Task) -> list[Competitor]:

@@ -7,10 +7,22 @@ import importlib
 import os
 from pathlib import Path
 
-from policies.errors import UnknownPolicy
+from policies.errors import UnknownPolicy, WrongKind
 from policies.policy import Policy
 
-__all__ = ["EXPERT", "SCRIPTED", "ZOO", "Policy", "UnknownPolicy", "find_checkpoint", "load", "zoo_names"]
+__all__ = [
+    "ACTIONS",
+    "EXPERT",
+    "SCRIPTED",
+    "ZOO",
+    "Policy",
+    "UnknownPolicy",
+    "WrongKind",
+    "find_checkpoint",
+    "kind_of",
+    "load",
+    "zoo_names",
+]
 
 EXPERT = "expert"
 """The name of the driver, or pilot, that sees the truth and that networks learn from."""
@@ -28,6 +40,10 @@ ZOO = Path(__file__).parent / "zoo"
 """Where the trained checkpoints lie that come with liquid-pilot."""
 
 
+ACTIONS = {"driving": ("steering", "acceleration"), "flight": ("vx", "vy", "vz", "yaw_rate")}
+"""What a policy answers with, by the kind of scenario."""
+
+
 def zoo_names() -> list[str]:
     """The names of the shipped checkpoints."""
     return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
@@ -38,21 +54,47 @@ def load(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Policy:
 
     ``kind`` is that of the scenarios that it is for: ``driving`` or ``flight``.
 
-    Raises `UnknownPolicy` with the nearest names, or the `CheckpointError` family for a broken checkpoint.
+    Raises `UnknownPolicy` with the nearest names, `WrongKind` for a network that does something else, or the
+    `CheckpointError` family for a broken checkpoint.
     """
     scripted = SCRIPTED[kind].get(str(name_or_path))
     if scripted is not None:
         module, name = scripted
-        policy: Policy = getattr(importlib.import_module(module), name)()
-        return policy
+        written: Policy = getattr(importlib.import_module(module), name)()
+        return written
     folder = find_checkpoint(name_or_path, kind)
-    from policies.agent import AgentPolicy, is_agent
+    from policies.agent import AgentPolicy, agent_kind
 
-    if is_agent(folder):
+    if agent_kind(folder) is not None:
         return AgentPolicy(folder, kind)
     from policies.neural import NeuralPolicy  # late: it loads torch
 
-    return NeuralPolicy(folder)
+    policy = NeuralPolicy(folder)
+    if not set(policy.config.actions) <= set(ACTIONS[kind]):
+        raise WrongKind(
+            f"{name_or_path} answers with {', '.join(policy.config.actions)}, but scenarios of the kind {kind} want "
+            f"{', '.join(ACTIONS[kind])}: give it scenarios of its own kind"
+        )
+    return policy
+
+
+def kind_of(name_or_path: str | os.PathLike[str]) -> str | None:
+    """The kind of scenarios that a policy is for; None where its name means one of every kind (``expert``).
+
+    Raises as `load`.
+    """
+    of_kinds = [kind for kind, scripted in SCRIPTED.items() if str(name_or_path) in scripted]
+    if of_kinds:
+        return of_kinds[0] if len(of_kinds) == 1 else None
+    folder = find_checkpoint(name_or_path)
+    from policies.agent import agent_kind
+
+    if (kind := agent_kind(folder)) is not None:
+        return kind
+    from liquid_pilot.nn.checkpoint import read_config
+
+    actions = set(read_config(folder)[0].actions)
+    return next((kind for kind, known in ACTIONS.items() if actions <= set(known)), None)
 
 
 def find_checkpoint(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Path:

@@ -27,13 +27,14 @@ FORMAT = 1
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 
 
-def is_agent(checkpoint: Path) -> bool:
-    """Whether a checkpoint folder holds an agent, and not one of our networks."""
+def agent_kind(checkpoint: Path) -> str | None:
+    """The kind of scenarios that an agent in this folder is for; None where there is no agent."""
     try:
         value = json.loads((checkpoint / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False  # whoever reads it as a network says what is wrong
-    return isinstance(value, dict) and "agent" in value
+        return None  # whoever reads it as a network says what is wrong
+    agent = value.get("agent") if isinstance(value, dict) else None
+    return str(agent.get("kind")) if isinstance(agent, dict) else None
 
 
 def save_agent(folder: Path, policy: ActorCriticPolicy, *, kind: str, layers: Sequence[int], card: str) -> None:
@@ -77,7 +78,7 @@ class AgentPolicy(Policy):
         if value.get("format") != FORMAT:
             raise CheckpointVersion(f"{folder / CONFIG}: format {value.get('format')!r}; this version reads {FORMAT}")
         agent = value["agent"]
-        layers = agent.get("layers") if isinstance(agent, dict) else None
+        layers = agent.get("layers")
         if not isinstance(layers, list) or not all(isinstance(n, int) and 1 <= n <= 4096 for n in layers[:9]):
             raise CheckpointCorrupt(f"{folder / CONFIG}: not the configuration of an agent: copy it again")
         if agent.get("kind") != kind:

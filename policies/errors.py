@@ -19,3 +19,7 @@ class BadObservation(PolicyError):
 
 class NonFiniteOutput(PolicyError):
     """The network produced NaN or infinity: its weights or its input are broken."""
+
+
+class WrongKind(PolicyError):
+    """A policy that was given scenarios of another kind: a driver that shall fly, or a pilot that shall drive."""

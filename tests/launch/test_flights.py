@@ -11,7 +11,7 @@ import pytest
 
 import policies
 from launch.errors import BadSelection, RecordingError
-from launch.evaluate import evaluate
+from launch.evaluate import _heldout, evaluate
 from launch.record import record
 from launch.replay import check_replay
 from launch.rerun import rerun
@@ -130,6 +130,11 @@ def test_a_network_learns_from_flights_and_flies(drives: Path, small: Path, tmp_
     observation, info = env.reset(seed=1)
     assert pilot.act(observation, info).shape == (4,)
     env.close()
+    assert policies.kind_of(tmp_path / "run") == "flight"
+    with pytest.raises(policies.WrongKind, match="answers with vx, vy, vz, yaw_rate, but scenarios"):
+        policies.load(tmp_path / "run")
+    with pytest.raises(policies.WrongKind, match="steering, acceleration"):
+        policies.load("ncp19-lane", "flight")
     drive = find_drives(drives)[0]
     for open_loop in (False, True):
         out = tmp_path / f"again-{open_loop}"
@@ -153,3 +158,9 @@ def test_cars_and_drones_do_not_mix(small: Path, tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="DrivingRecording, not a FlightRecording"):
         record(["train-hairpins"], tmp_path / "out", episodes=1, recording=FlightRecording())
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_held_out_follows_from_the_policies() -> None:
+    assert [policies.kind_of(name) for name in ("ncp19-lane", "hover", "expert")] == ["driving", "flight", None]
+    assert _heldout(["expert", "hover"]) == "fly-heldout"
+    assert _heldout(["expert"]) == _heldout(["expert", "ncp19-lane"]) == "heldout"
