@@ -330,7 +330,7 @@ def test_a_server_that_ends_gives_the_client_an_error_not_a_hang(lonely, number)
 
     running = lonely("--map", "lane-1")
     done = running.start(script, running.process.pid, int(number))
-    out, errors = done.communicate(timeout=60)
+    out, errors = done.communicate(timeout=120)
     assert done.returncode == 0, out + errors
     assert running.process.wait(timeout=20) == (0 if number == signal.SIGINT else -number)
     assert "Traceback" not in running.log()

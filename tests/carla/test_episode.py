@@ -130,7 +130,7 @@ def test_a_taken_port_and_an_unknown_map_are_one_line_each(server):
         (["--port", "0", "--theme", "mars"], ("mars",)),
         (["--port", "0", "--host", "203.0.113.7"], ("cannot listen", "203.0.113.7")),
     ):
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 2, done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert all(word in done.stderr for word in words), done.stderr
@@ -170,5 +170,5 @@ def test_worlds_loaded_one_after_the_other_by_two_clients_at_once(server):
 
     both = [server.start(script) for _ in range(2)]
     for done in both:
-        out, errors = done.communicate(timeout=60)
+        out, errors = done.communicate(timeout=120)
         assert done.returncode == 0, out + errors
