@@ -118,7 +118,12 @@ def traffic(client: Any, map_name: str, ticks: int) -> str:
         step()
     found = f"{rate(step, ticks)} ({sum(car.is_alive for car in cars)} of {len(cars)} cars left at the end)"
     camera.destroy()
+    # The client's manager must be gone before a map is loaded, or it ends the process.
+    for car in cars:
+        if car.is_alive:
+            car.set_autopilot(False, manager.get_port())
     manager.set_synchronous_mode(False)
+    manager.shut_down()
     return found
 
 
