@@ -49,7 +49,7 @@ PLANS = {
     "driving": Plan(
         scenarios=("train-mixed", "train-mixed", "train-mixed", "train-passes", "train-streets", "train-motorways"),
         frames=36_000,
-        stages=(PerceptionStage(epochs=1.6), LiquidStage(steps=4000)),
+        stages=(PerceptionStage(epochs=1.6), LiquidStage(steps=8000)),
         check=DrivingCheck(episodes=6, length_m=300.0),
         heldout=(
             "heldout-country",
@@ -67,7 +67,7 @@ PLANS = {
     "flight": Plan(
         scenarios=("fly-train-meadow",) * 3 + ("fly-train-search", "fly-train-obstacles"),
         frames=36_000,
-        stages=(PerceptionStage(epochs=3.0), LiquidStage(steps=6000)),
+        stages=(PerceptionStage(epochs=2.5, learning_rate=2.5e-3), LiquidStage(steps=8000)),
         check=DrivingCheck(episodes=12),
         heldout=(
             "fly-heldout-meadow",

@@ -85,9 +85,10 @@ class LiquidStage(_Recipe):
     """
 
     kind: Literal["liquid"] = "liquid"
-    steps: int = Field(default=2000, ge=1)
-    """They cost little, and acceleration comes late: a readout of 64 units has what this controller has not yet after
-    500 steps."""
+    steps: int = Field(default=6000, ge=1)
+    """They cost little (a thousand of them 3 s with the compiled scan), and acceleration comes late. On the features of
+    one head the validation loss was .181 after 2,000 steps and .129 after 6,000, and with that 22 and 24 of 24 unseen
+    roads were completed (one training each)."""
     batch: int = Field(default=32, ge=1)
     """Windows in a step."""
     window: int = Field(default=16, ge=1)
