@@ -64,7 +64,7 @@ EPISODES = 12
 FIRST_SEED = 300
 """Of those episodes: the places and roads of lower seeds were looked at while the recipe was chosen."""
 FLIGHTS = ("fly-train-meadow", "fly-train-meadow", "fly-train-search", "fly-train-obstacles", "fly-train-moving")
-FLIGHT_FRAMES = 80_000
+FLIGHT_FRAMES = 60_000
 FLIGHT_STAGES = (PerceptionStage(epochs=3.0, learning_rate=2.5e-3), LiquidStage(steps=8000))
 FLIGHT_CHECK = DrivingCheck(episodes=40)
 FLIGHT_EPISODES = 100

@@ -18,7 +18,8 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
 )
-"""In an order in which each finds what it needs. `demo` is `make demo` and takes minutes; `view` opens a window."""
+"""In an order in which each finds what it needs. `demo` is `make demo` and takes minutes, `view` opens a window, `serve` serves until it is
+stopped."""
 
 
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -49,5 +50,5 @@ def test_examples_work_as_printed(tmp_path: Path) -> None:
 
 
 def test_the_other_commands_have_examples_too(tmp_path: Path) -> None:
-    for command in (("demo",), ("view",)):
+    for command in (("demo",), ("view",), ("serve",)):
         assert example(command, tmp_path)[0] == command[0]
