@@ -18,8 +18,10 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
 )
-"""In an order in which each finds what it needs. `demo` is `make demo` and takes minutes, `view` opens a window, `serve` serves until it is
-stopped."""
+"""In an order in which each finds what it needs.
+
+`demo` is `make demo` and takes minutes, `view` opens a window, `serve` serves until it is stopped.
+"""
 
 
 def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
