@@ -40,7 +40,7 @@ def demo(
     seed: Seed = 0,
     workers: Workers = None,
 ) -> None:
-    """Record, train, evaluate: all of it in five minutes.
+    """Record, train, evaluate: all of it in five to six minutes.
 
     Works in the embedded world on two cores, from nothing; names the report at the end.
 

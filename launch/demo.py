@@ -45,7 +45,7 @@ class Plan:
 PLANS = {
     # Generated roads of every kind, and more of what is hardest and rarest: many roads teach more than many metres of
     # one.
-    # Corners and avenues are left out: to learn those as well takes more than five minutes.
+    # Corners and avenues are left out: to learn those as well takes longer.
     "driving": Plan(
         scenarios=("train-mixed", "train-mixed", "train-mixed", "train-passes", "train-streets", "train-motorways"),
         frames=36_000,
