@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from liquid_pilot.drives import find_drives, read_infos
 from liquid_pilot.errors import FolderInUse, LiquidPilotError
@@ -247,6 +249,7 @@ class _Training:
             augmenter = Augmenter(self.config.augmentation, self.config.seed)
             features = compute_features(encoder, material, augmenter, stage.noisy_copies, count)
             save_features(path, features)
+        self.report(Progress(phase, total, total, notes=_dead_notes(features.clean, material)))
         if stage.normalise:
             normalise_input_map(network, features.clean, material)
         return features
@@ -335,6 +338,19 @@ def _plateau_notes(validation: Validation) -> tuple[str, ...]:
         f"{name} is not being learned: validation error {validation.error[name]:.5f} is {validation.share(name):.0%} "
         f"of the labels' variance {validation.variance[name]:.5f}"
         for name in validation.plateaus
+    )
+
+
+def _dead_notes(features: Tensor, material: Material) -> tuple[str, ...]:
+    """A head whose ReLUs have died answers every picture alike, and nothing behind it can learn."""
+    known = np.concatenate([np.arange(first, end) for first, end in material.training])
+    seen = features[torch.from_numpy(known)]
+    dead = int((seen == seen[0]).all(dim=0).sum())
+    if 4 * dead < 3 * seen.shape[1]:  # some always die, up to half of 32 in networks that drive
+        return ()
+    return (
+        f"{dead} of {seen.shape[1]} features are the same for every picture: the head has died; train again with "
+        "another seed or a smaller learning rate of the perception stage",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from liquid_pilot.imitation.config import JOINT, STAGED, JointStage, LiquidStage
 from liquid_pilot.imitation.curves import draw_curves, write_table
 from liquid_pilot.imitation.memory import keep_freed_memory
 from liquid_pilot.imitation.progress import Clock
+from liquid_pilot.imitation.trainer import _dead_notes
 from liquid_pilot.nn.config import PilotConfig
 
 
@@ -43,6 +45,16 @@ def test_a_plateau_is_an_error_near_the_variance():
     assert learned.plateaus == ("b",)
     assert "95%" in learned.summary()
     assert Validation(**learned.to_dict()) == learned
+
+
+def test_a_head_that_has_died_is_told():
+    features = torch.rand(40, 32, generator=torch.Generator().manual_seed(0))
+    material = SimpleNamespace(training=[(0, 16), (20, 36)])
+    features[:, 16:] = 0.25
+    assert _dead_notes(features, material) == ()
+    features[:36, 6:] = 0.25
+    (note,) = _dead_notes(features, material)
+    assert note.startswith("26 of 32 features are the same for every picture: the head has died; ")
 
 
 def test_the_clock_weighs_phases_by_their_work():
