@@ -15,7 +15,7 @@ import numpy as np
 import scenarios
 from launch.closed_loop import Competitor, assignments, drive_all
 from launch.console import complain
-from launch.errors import NothingToResume
+from launch.errors import BadSelection, NothingToResume
 from launch.folder import JOB_FILE, named_write_errors, open_output
 from launch.progress import Report, progress_bar
 from launch.tasks import TASKS, Task
@@ -89,11 +89,15 @@ def recipe(
 
 
 def kind_of(drives: Path | Sequence[Path]) -> str:
-    """Of what kind the drives in these folders are; raises NoDrives, BrokenDrive."""
+    """Of what kind the drives in these folders are; raises NoDrives, BrokenDrive, BadSelection."""
     from liquid_pilot.drives import find_drives, read_info
 
     folder = drives if isinstance(drives, Path) else drives[0]
-    return read_info(find_drives(folder)[0]).kind
+    path = find_drives(folder)[0]
+    kind = read_info(path).kind
+    if kind not in TASKS:  # a file may say anything
+        raise BadSelection(f"{path}: a drive of the kind {kind!r}; this version learns from {', '.join(TASKS)}")
+    return kind
 
 
 def _scaled(stage: Stage, factor: float) -> Stage:

@@ -61,7 +61,7 @@ class DriveInfo:
     """
 
     kind: str
-    """``driving`` (car) or ``drone``."""
+    """That of its scenario: ``driving`` (a car on a road) or ``flight``."""
     scenario: Mapping[str, Any]
     """The resolved scenario, as ``Scenario.from_dict`` takes it."""
     scenario_name: str

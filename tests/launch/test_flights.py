@@ -164,3 +164,9 @@ def test_what_is_held_out_follows_from_the_policies() -> None:
     assert [policies.kind_of(name) for name in ("ncp19-lane", "hover", "expert")] == ["driving", "flight", None]
     assert _heldout(["expert", "hover"]) == "fly-heldout"
     assert _heldout(["expert"]) == _heldout(["expert", "ncp19-lane"]) == "heldout"
+
+
+def test_drives_of_an_unknown_kind_are_refused_by_name(drives: Path, monkeypatch) -> None:
+    monkeypatch.delitem(TASKS, "flight")
+    with pytest.raises(BadSelection, match=r"\.mcap: a drive of the kind 'flight'; this version learns from driving"):
+        kind_of(drives)
