@@ -32,7 +32,7 @@ import scenarios
 from envs.actions import clipped, read_action
 from envs.driving.ride import CONTROL_PERIOD, FAILURES, Ride
 from envs.driving.senses import Senses
-from envs.driving.start import SPEED_MAX, ResetOptions, draw_start
+from envs.driving.start import SPEED_MAX, ResetOptions, Start, draw_start
 from envs.driving.world import WORLDS, DrivingWorld, Way
 from envs.errors import BadObservationMode, ResetNeeded
 from envs.render.pose import Pose
@@ -40,6 +40,7 @@ from scenarios.schema import CameraSpec, Scenario
 
 if TYPE_CHECKING:
     from envs.driving.picture import RidePicture
+    from envs.driving.stage import Stage
     from envs.render.renderer import Frame
     from envs.render.window import Window
 
@@ -128,15 +129,13 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         wanted = ResetOptions.parse(options)
         episode_seed = int(self.np_random.integers(2**31)) if seed is None else int(seed)
         world, way = self._enter(episode_seed)
-        if self._sees:
-            world.open_renderer()  # here, so that `render_seconds` counts drawing alone
         start = draw_start(self.scenario.start, way, episode_seed, wanted)
         length = way.finish(start.position) - start.position
         seconds = wanted.duration or self.scenario.limits.seconds(length)
         frames = max(1, round(seconds / CONTROL_PERIOD))
-        self._ride = Ride(world, way, start, self.scenario.limits.off_lane, frames)
         self._seed = episode_seed
-        self._senses = Senses(self.scenario, world, episode_seed, self.draw)
+        self._senses = self._sense(self.scenario, world)
+        self._ride = self._depart(world, way, start, frames)
         self._picture = None
         self._clipped = 0
         self._applied = (0.0, 0.0)
@@ -210,9 +209,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         """Leave the world and close the window; `reset` may be called again."""
         self._ride = None
         self._picture = None
-        if self._world is not None:
-            WORLDS.give_back(self._world, self)
-            self._world = None
+        self._leave()
         if self._window is not None:
             self._window.close()
             self._window = None
@@ -255,8 +252,7 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
     def senses_under(self, scenario: Scenario) -> Senses:
         """What the present episode's sensors would deliver under another scenario's camera, weather and faults."""
-        ride = self.ride
-        return Senses(scenario, ride.world, self._seed, self.draw)
+        return self._sense(scenario, self.ride.world)
 
     def observe_with(self, senses: Senses) -> Observation:
         """The present moment as other sensors deliver it (`senses_under`): ``image``, ``speed``, ``elapsed``."""
@@ -267,13 +263,13 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
     def draw(self, spec: CameraSpec, eye: Pose, more: frozenset[str]) -> Frame:
         """The clear picture of a camera at ``eye``, with the channels in ``more`` besides rgb; a world of your own
         overrides it."""
-        return self.ride.world.frame(spec, eye, more)
+        if self._world is None:
+            raise ResetNeeded("there is no episode: call reset() first")
+        return self._world.frame(spec, eye, more)
 
     def camera_image(self) -> npt.NDArray[np.uint8]:
         """What the forward camera delivers now, under the scenario's weather and faults: uint8 (height, width, 3)."""
         return self._look()[0]
-
-    # Parts of reset and step
 
     def _look(self) -> tuple[npt.NDArray[np.uint8], float]:
         senses = self.senses
@@ -283,12 +279,33 @@ class LaneKeepingEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         self.effect_seconds += senses.effect_seconds - altered
         return seen
 
-    def _enter(self, seed: int) -> tuple[DrivingWorld, Way]:
+    # What another backend does in another way
+
+    def _enter(self, seed: int) -> tuple[Stage, Way]:
+        """The world of the episode with this seed, and its way."""
         left = self._world
         self._world = WORLDS.take(self.scenario, seed, self)
         if left is not None and left is not self._world:
             WORLDS.give_back(left, self)
         return self._world, self._world.way(self.scenario.route, self.scenario.start.position == "random")
+
+    def _leave(self) -> None:
+        """Give the world back."""
+        if self._world is not None:
+            WORLDS.give_back(self._world, self)
+            self._world = None
+
+    def _depart(self, world: Stage, way: Way, start: Start, frames: int) -> Ride:
+        """Put the car on the road; what ``reset`` was asked for is checked by now."""
+        if self._sees and self._world is not None:
+            self._world.open_renderer()  # here, so that `render_seconds` counts drawing alone
+        return Ride(world, way, start, self.scenario.limits.off_lane, frames)
+
+    def _sense(self, scenario: Scenario, world: Stage) -> Senses:
+        """The sensors and actuators of the episode that begins or is under way."""
+        return Senses(scenario, world, self._seed, self.draw)
+
+    # Parts of reset and step
 
     def _checked(self, action: npt.NDArray[np.float32]) -> tuple[float, float]:
         steering, pedal = read_action(action, self.action_names, self.ride.frame * CONTROL_PERIOD)

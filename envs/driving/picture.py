@@ -48,7 +48,7 @@ class RidePicture:
         route = ride.route
         driven = (route.s >= ride.begin) & (route.s <= ride.finish)
         line = np.column_stack((route.x[driven], route.y[driven]))
-        theme, instances = ride.world.theme, ride.world.scene.instances
+        theme, instances = ride.world.theme, ride.world.instances
         size = (WIDTH - CHASE_SIZE[0], CHASE_SIZE[1])
         self._map = MapView(ride.world.network, *size, theme, line, instances=instances)
         self._trail: list[tuple[float, float]] = []

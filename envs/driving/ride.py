@@ -11,8 +11,9 @@ import numpy.typing as npt
 from envs.driving.vehicle import Vehicle
 
 if TYPE_CHECKING:
+    from envs.driving.stage import Stage
     from envs.driving.start import Start
-    from envs.driving.world import DrivingWorld, Way
+    from envs.driving.world import Way
 
 CONTROL_PERIOD = 0.05
 """s between two actions (20 Hz)."""
@@ -44,6 +45,7 @@ class Ride:
         start: where and how the car begins.
         off_lane: how far the car's centre may leave the lane centre, as a fraction of half the lane width.
         frames: control periods after which the time is over.
+        car: the vehicle, when it is not one of the embedded world.
 
     Attributes:
         car: the vehicle.
@@ -54,12 +56,14 @@ class Ride:
         end: why the episode is over; "" while it is not.
     """
 
-    def __init__(self, world: DrivingWorld, way: Way, start: Start, off_lane: float, frames: int) -> None:
+    def __init__(
+        self, world: Stage, way: Way, start: Start, off_lane: float, frames: int, car: Vehicle | None = None
+    ) -> None:
         self.world = world
         self.route = route = way.route
         self.begin = start.position
         self.finish = way.finish(start.position)
-        self.car = Vehicle()
+        self.car = Vehicle() if car is None else car
         self.frame = 0
         self.end = ""
         self._off_lane = off_lane

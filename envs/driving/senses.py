@@ -15,7 +15,7 @@ from envs.senses import Senses as AnySenses
 
 if TYPE_CHECKING:
     from envs.driving.ride import Ride
-    from envs.driving.world import DrivingWorld
+    from envs.driving.stage import Stage
     from envs.render.pose import Pose
     from envs.senses import Draw
     from scenarios.schema import Scenario
@@ -29,7 +29,7 @@ wet (J. Y. Wong, Theory of Ground Vehicles, 4th ed. 2008, table 1.3)."""
 class Senses:
     """The camera, the speedometer and the actuators of one ride; the arguments are those of `envs.senses.Senses`."""
 
-    def __init__(self, scenario: Scenario, world: DrivingWorld, seed: int, draw: Draw) -> None:
+    def __init__(self, scenario: Scenario, world: Stage, seed: int, draw: Draw) -> None:
         self._wet_grip = scenario.wet_grip
         self._senses = AnySenses(scenario, world, seed, draw, CONTROL_PERIOD)
 

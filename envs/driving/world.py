@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from envs.render.actors import Actor
     from envs.render.pose import Pose
     from envs.render.renderer import Camera, Frame, Renderer
-    from envs.render.scene import SceneDescription
+    from envs.render.scene import Instance, SceneDescription
     from scenarios.schema import CameraSpec, RouteSpec, Scenario
 
 LEAST_AHEAD = 100.0
@@ -131,6 +132,11 @@ class DrivingWorld:
         from envs.render.recolour import recoloured
 
         return recoloured(build_scene(self.network, self.theme, self.seed), self.recolour, self.seed)
+
+    @property
+    def instances(self) -> Sequence[Instance]:
+        """Trees, houses and what else stands there."""
+        return self.scene.instances
 
     @cached_property
     def obstacles(self) -> ObstacleGrid:
