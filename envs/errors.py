@@ -23,3 +23,7 @@ class ResetNeeded(LiquidPilotError):
 
 class BadObservationMode(LiquidPilotError):
     """An ``observation_mode`` or ``render_mode`` that does not exist."""
+
+
+class BadBackend(LiquidPilotError):
+    """A backend that does not exist, or options of the CARLA backend without it."""

@@ -27,7 +27,7 @@ def register() -> None:
     import gymnasium
 
     if "liquid_pilot/LaneKeeping-v0" not in gymnasium.registry:
-        gymnasium.register(id="liquid_pilot/LaneKeeping-v0", entry_point="envs.driving.env:LaneKeepingEnv")
+        gymnasium.register(id="liquid_pilot/LaneKeeping-v0", entry_point="envs.driving.backends:make_lane_keeping")
     if "liquid_pilot/FlyToTarget-v0" not in gymnasium.registry:
         gymnasium.register(id="liquid_pilot/FlyToTarget-v0", entry_point="envs.drone.env:FlyToTargetEnv")
 

@@ -118,6 +118,14 @@ class Senses:
         # A copy: what the caller does to its picture must not come back to it as a delayed one.
         return self._seen[1].copy(), self._seen[2]
 
+    def mount(self, moment: Moment) -> Pose:
+        """The camera's place on the vehicle at this moment: another one if it was knocked. For worlds whose camera is
+        moved before the picture is taken."""
+        shift = None if self._line is None else self._line.camera_shift(moment)
+        if shift is None:
+            return self._mount
+        return self._mount.compose(Pose.from_angles(0.0, shift.left_m, shift.up_m, shift.yaw, shift.pitch, shift.roll))
+
     def speed(self, moment: Moment, speed: float) -> float:
         """What the speedometer says of a speed, m/s."""
         return speed if self._line is None else self._line.speed(speed, moment)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.driving.map_view import MapView
+from envs.driving.world import OUTSIDE_FOV
 from envs.render.pose import Pose
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ BARS_HEIGHT = 38
 HEIGHT = CAMERA_HEIGHT + CHASE_SIZE[1] + BARS_HEIGHT
 """Pixels of the whole picture."""
 
-_BEHIND = Pose.from_angles(-7.5, 0.0, 3.1, pitch=math.radians(-12.0))
+BEHIND = Pose.from_angles(-7.5, 0.0, 3.1, pitch=math.radians(-12.0))
 """The eye of the view from behind, in the car's frame."""
+CHASE_FOV = math.degrees(OUTSIDE_FOV)
+"""Its lens, degrees."""
 _BACKGROUND = (24, 26, 30)
 _TEXT = (214, 216, 220)
 _BAR = (88, 92, 100)
@@ -66,7 +69,7 @@ class RidePicture:
         picture = np.full((HEIGHT, WIDTH, 3), _BACKGROUND, dtype=np.uint8)
         fit(picture[:CAMERA_HEIGHT], image)
         below = picture[CAMERA_HEIGHT : CAMERA_HEIGHT + CHASE_SIZE[1]]
-        below[:, : CHASE_SIZE[0]] = ride.world.view_of(car, car.compose(_BEHIND), *CHASE_SIZE)
+        below[:, : CHASE_SIZE[0]] = ride.world.view_of(car, car.compose(BEHIND), *CHASE_SIZE)
         below[:, CHASE_SIZE[0] :] = self._map.draw(ride.car.x, ride.car.y, ride.car.heading, np.array(self._trail))
         self._bars(picture[CAMERA_HEIGHT + CHASE_SIZE[1] :], action)
         return picture

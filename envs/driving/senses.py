@@ -57,6 +57,10 @@ class Senses:
         """(the picture that arrives in this frame, seconds since the last one was taken); see `envs.senses`."""
         return self._senses.look(moment_of(ride), car, _velocity(ride))
 
+    def mount(self, moment: Moment) -> Pose:
+        """The camera's place on the car at this moment."""
+        return self._senses.mount(moment)
+
     def speed(self, ride: Ride) -> float:
         """What the speedometer says, m/s."""
         return self._senses.speed(moment_of(ride), ride.car.speed)

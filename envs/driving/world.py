@@ -35,7 +35,7 @@ LEAST_AHEAD = 100.0
 NEAR, FAR = 0.3, 300.0
 """Clipping planes of every driving camera, m."""
 
-_OUTSIDE_FOV = math.radians(70.0)
+OUTSIDE_FOV = math.radians(70.0)
 """Lens of the view of the car."""
 
 
@@ -176,7 +176,7 @@ class DrivingWorld:
     def view_of(self, car: Pose, eye: Pose, width: int, height: int) -> NDArray[np.uint8]:
         """A picture (height, width, 3) uint8 RGB from ``eye`` with the car in it, which no other camera ever sees."""
         if self._outside is None:
-            camera = self.open_renderer().camera(width, height, _OUTSIDE_FOV)
+            camera = self.open_renderer().camera(width, height, OUTSIDE_FOV)
             self._outside = camera, self.open_renderer().add("car", car, cameras=(camera,))
         camera, actor = self._outside
         actor.move(car)

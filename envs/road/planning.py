@@ -119,7 +119,7 @@ def _build(network: RoadNetwork, plan: _Plan) -> Route:
         high = int(np.searchsorted(wanted, end)) if number + 1 < len(plan.parts) else len(wanted)
         if high > low:
             rows.append(_samples(network, part, np.interp(wanted[low:high] - begin, metres, road_s)))
-    table = _straight_end(_thinned(np.concatenate(rows, axis=1), step), step, plan.length + RUN_OUT)
+    table = straight_end(_thinned(np.concatenate(rows, axis=1), step), step, plan.length + RUN_OUT)
     along: Array = step * np.arange(table.shape[1], dtype=np.float64)
     return Route(RoutePoints(along, *table), plan.length, plan.closed, tuple(lanes))
 
@@ -144,7 +144,7 @@ def _samples(network: RoadNetwork, part: Part, at: Array) -> Array:
     return np.stack([path.x, path.y, path.z, path.heading + math.pi, -path.curvature, -path.slope, path.half_width])
 
 
-def _straight_end(rows: Array, step: float, reach: float) -> Array:
+def straight_end(rows: Array, step: float, reach: float) -> Array:
     """The rows continued straight on to ``reach`` metres."""
     missing = math.ceil(reach / step) + 1 - rows.shape[1]
     if missing <= 0:

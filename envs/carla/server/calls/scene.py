@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from envs.carla.errors import BadValue
 from envs.carla.frames import Triple, flip
 from envs.carla.server.calls import Shape, call
@@ -40,7 +42,8 @@ _HIGHEST = {
 
 def read_weather(value: Any) -> Weather:
     """WeatherParameters; what is out of range is brought to its end, as CARLA does."""
-    given = dict(zip(_WIRE, values.floats(14)(value), strict=True))
+    # The wire has 32 bits: the shortest number that gives the same ones is what the client meant.
+    given = {name: float(str(np.float32(n))) for name, n in zip(_WIRE, values.floats(14)(value), strict=True)}
     bounded = {
         name: max(-90.0 if name == "sun_altitude_angle" else -1.0, min(_HIGHEST[name], number))
         for name, number in given.items()

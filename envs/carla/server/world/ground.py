@@ -21,6 +21,8 @@ _BESIDE = 1.0
 """Metres beside the pavement that still belong to a road."""
 _REMEMBERED = 20_000
 """Cells off the roads whose nearest station is remembered: a car in a field asks at every tick."""
+_TIGHTEST = 0.2
+"""Share of the reference line's length that the inside of a bend has at least."""
 _WIDEST = 100.0
 """Metres to either side that pavement may reach; beyond it a map is not meant seriously."""
 _REACH = 12
@@ -37,7 +39,9 @@ class Station:
     cosine: float
     sine: float
     slope: float
-    """Rise per metre along the road..."""
+    """Rise per metre along the reference line..."""
+    curvature: float
+    """...whose curvature this is (1/m, + left): the inside of a bend is shorter, and so steeper..."""
     bank: float
     """...and per metre to the left."""
     left: float
@@ -54,6 +58,10 @@ class Station:
     """Speed limit, km/h."""
     beside: tuple[Station, ...] = ()
     """The stations before and behind it in its section."""
+
+    def slope_at(self, aside: float) -> float:
+        """Rise per metre along the road at so many metres left of the reference line."""
+        return self.slope / max(_TIGHTEST, 1.0 - self.curvature * aside)
 
 
 @dataclass(slots=True)
@@ -81,8 +89,9 @@ class Footing:
         cosine, sine = math.cos(heading), math.sin(heading)
         along = cosine * station.cosine + sine * station.sine
         across = sine * station.cosine - cosine * station.sine
-        pitch = math.atan(station.slope * along + station.bank * across)
-        roll = math.atan((station.bank * along - station.slope * across) * math.cos(pitch))
+        slope = station.slope_at(self.aside)
+        pitch = math.atan(slope * along + station.bank * across)
+        roll = math.atan((station.bank * along - slope * across) * math.cos(pitch))
         return pitch, roll
 
 
@@ -117,18 +126,33 @@ class Ground:
             *(
                 values.tolist()
                 for values in (
-                    frame.s, frame.x, frame.y, frame.z, frame.left_x, frame.left_y, slope,
+                    frame.s, frame.x, frame.y, frame.z, frame.left_x, frame.left_y, slope, frame.curvature,
                     frame.sin_roll / frame.cos_roll, shape.t[paved[0]], shape.t[paved[1]], *driving_edges,
                 )
             ),
             strict=True,
         )  # fmt: skip
         line: list[Station] = []
-        for s, x, y, z, left_x, left_y, rise, bank, left, right, drive_left, drive_right in columns:
+        for s, x, y, z, left_x, left_y, rise, bend, bank, left, right, drive_left, drive_right in columns:
             left, right = min(left, _WIDEST), max(right, -_WIDEST)
             limit = next((value for begin, value in reversed(rows) if begin <= s + 1e-6), 50.0)
             station = Station(
-                x, y, z, left_y, -left_x, rise, bank, left, right, drive_left, drive_right, half, shape.road, s, limit
+                x,
+                y,
+                z,
+                left_y,
+                -left_x,
+                rise,
+                bend,
+                bank,
+                left,
+                right,
+                drive_left,
+                drive_right,
+                half,
+                shape.road,
+                s,
+                limit,
             )
             line.append(station)
             cells = set()
@@ -154,7 +178,7 @@ class Ground:
             if -station.half <= along <= station.half:
                 aside = dy * station.cosine - dx * station.sine
                 if station.right <= aside <= station.left:
-                    return Footing(station, station.z + station.slope * along + station.bank * aside, aside)
+                    return Footing(station, station.z + station.slope_at(aside) * along + station.bank * aside, aside)
         i, j = math.floor(x / _CELL), math.floor(y / _CELL)
         best: Footing | None = None
         cost = math.inf
@@ -169,7 +193,7 @@ class Ground:
                     outside = max(aside - station.left, station.right - aside, 0.0)
                     if outside > _BESIDE:
                         continue
-                    height = station.z + station.slope * along + station.bank * aside
+                    height = station.z + station.slope_at(aside) * along + station.bank * aside
                     found = abs(height - z) + 4.0 * outside + 0.1 * abs(along)
                     if found < cost:
                         cost, best = found, Footing(station, height, aside)

@@ -53,7 +53,7 @@ class MapSource:
             extras = read_extras(self.text)
             if extras.surroundings is not None:
                 find_theme(extras.surroundings[0])
-                driving.theme, driving.seed = extras.surroundings
+                driving.theme, driving.seed, driving.recolour = extras.surroundings
             find_theme(driving.theme)
         except LiquidPilotError as error:
             raise Refused(str(error)) from error

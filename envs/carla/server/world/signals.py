@@ -14,7 +14,8 @@ TRAFFIC_LIGHT = "1000001"
 """CARLA's OpenDRIVE type of traffic lights."""
 SIGNS = {"206": "traffic.stop", "205": "traffic.yield"}
 SURROUNDINGS = "liquid_pilot.surroundings"
-"""Code of the header's userData that names theme and seed of the land: ``value="autumn 3"``."""
+"""Code of the header's userData that names theme and seed of the land, and how far its colours are drawn at random
+(0 to 1, may be left out): ``value="autumn 3 0.5"``."""
 MOST_SIGNALS = 2000
 _KMH = {"km/h": 1.0, "mph": 1.609344, "m/s": 3.6}
 
@@ -66,8 +67,8 @@ class Extras:
     latitude: float
     longitude: float
     """Of the map's origin, degrees."""
-    surroundings: tuple[str, int] | None
-    """(theme, seed), when the map says so."""
+    surroundings: tuple[str, int, float] | None
+    """(theme, seed, recolour), when the map says so."""
 
 
 def read_extras(text: str) -> Extras:
@@ -108,11 +109,14 @@ def _origin(root: ET.Element) -> tuple[float, float]:
     return found["+lat_0"], found["+lon_0"]
 
 
-def _surroundings(root: ET.Element) -> tuple[str, int] | None:
+def _surroundings(root: ET.Element) -> tuple[str, int, float] | None:
     for element in root.findall("header/userData"):
-        theme, _, seed = element.get("value", "").partition(" ")
-        if element.get("code") == SURROUNDINGS and theme and seed.isdecimal() and len(seed) < 10:
-            return theme, int(seed)
+        theme, seed, recolour, *_ = (*element.get("value", "").split(), "", "", "")
+        if element.get("code") == SURROUNDINGS and theme and seed.isdecimal() and len(seed) < 11:
+            try:
+                return theme, int(seed), min(1.0, max(0.0, float(recolour or 0)))
+            except ValueError:
+                return None
     return None
 
 
