@@ -1,8 +1,9 @@
 """``make zoo``: trains the policies that we ship, from nothing, and writes them into ``policies/zoo``.
 
-``ncp19-lane`` in two rounds: a network learns from the expert's drives; then it drives itself, the expert answers what
-it would have done there, and the network that is shipped learns from both (DAgger). ``ncp19-flight`` in one. Takes
-about three quarters of an hour and half an hour on two cores; ``python -m launch.zoo NAME`` makes one of them.
+``ncp19-lane`` in three rounds: a network learns from the expert's drives; then it drives itself, the expert answers
+what it would have done there, and the next network learns from all drives so far (DAgger, Ross et al. 2011).
+``ncp19-flight`` in one. Takes about three quarters of an hour and half an hour on two cores;
+``python -m launch.zoo NAME`` makes one of them.
 Recordings, runs and results stay in ``runs/zoo``; a second call goes on where the first one stopped.
 """
 
@@ -37,11 +38,13 @@ SCENARIOS = (
     # Right-angled corners are what is hardest to learn: with a seventh of the frames every one of them was missed.
     *["train-corners"] * 4,
 )
-FRAMES = 120_000
+FRAMES = 80_000
 WIDE = DrivingRecording(heading_slip_m=1.5, speed_high=1.35, steering_pulse_gain=2.0)
 """How the expert is recorded: with all that can go wrong before a corner."""
 OWN_FRAMES = 40_000
-"""Of the second round."""
+"""Of each round in which a network drives."""
+ROUNDS = 2
+"""In which a network drives."""
 OWN = DrivingRecording(
     frames=64,
     lateral_m=0.5,
@@ -57,6 +60,8 @@ OWN = DrivingRecording(
 )
 """How the network is recorded: it shall get into its own trouble, so it begins well and drives 3 s into the curve."""
 SEED = 1
+QUICK = (PerceptionStage(epochs=1.5), LiquidStage(noisy_copies=0))
+"""For the networks that only show where they get lost: nobody sees them."""
 STAGES = (PerceptionStage(epochs=4.0), LiquidStage(steps=8000))
 CHECK = DrivingCheck(episodes=16, length_m=600.0)
 EPISODES = 12
@@ -74,11 +79,13 @@ WORK = Path("runs/zoo")
 def make_lane(work: Path = WORK) -> Path:
     """Record, train, choose by driving; gives the folder of the new zoo entry (an older one is replaced)."""
     name = "ncp19-lane"
-    drives, own = work / "drives", work / "own-drives"
-    _record(SCENARIOS, drives, FRAMES, WIDE)
-    first = _train([drives], work / "first", STAGES, CHECK)
-    _record(SCENARIOS, own, OWN_FRAMES, OWN, driver=str(first.result.best))
-    trained = _train([drives, own], work / name, STAGES, CHECK)
+    drives = [work / "drives"]
+    _record(SCENARIOS, drives[0], FRAMES, WIDE)
+    for number in range(1, ROUNDS + 1):
+        driver = _train(drives, work / f"round-{number}", QUICK, None).result.best
+        drives.append(work / f"own-drives-{number}")
+        _record(SCENARIOS, drives[-1], OWN_FRAMES, OWN, seed=SEED + number, driver=str(driver))
+    trained = _train(drives, work / name, STAGES, CHECK)
     return _ship(name, trained, work / "results", ["heldout"], EPISODES)
 
 
@@ -94,13 +101,21 @@ def make_flight(work: Path = WORK) -> Path:
 ENTRIES: Mapping[str, Callable[[], Path]] = {"ncp19-lane": make_lane, "ncp19-flight": make_flight}
 
 
-def _record(scenarios: Sequence[str], out: Path, frames: int, recording: Recording, driver: str | None = None) -> None:
+def _record(
+    scenarios: Sequence[str],
+    out: Path,
+    frames: int,
+    recording: Recording,
+    *,
+    seed: int = SEED,
+    driver: str | None = None,
+) -> None:
     complain(f"recording -> {out}")
     with progress_bar("record", "frames") as progress:
-        record(scenarios, out, frames=frames, seed=SEED, recording=recording, driver=driver, progress=progress)
+        record(scenarios, out, frames=frames, seed=seed, recording=recording, driver=driver, progress=progress)
 
 
-def _train(drives: Sequence[Path], run: Path, stages: tuple[Stage, ...], check: DrivingCheck) -> Trained:
+def _train(drives: Sequence[Path], run: Path, stages: tuple[Stage, ...], check: DrivingCheck | None) -> Trained:
     complain(f"training -> {run}")
     config = recipe(seed=SEED, kind=kind_of(drives)).model_copy(update={"stages": stages})
     trained = train(drives, run, config=config, check=check)
