@@ -253,6 +253,26 @@ def view(drive: Annotated[Path, typer.Argument(help="A recorded drive, .mcap.")]
 
 
 @app.command()
+def export(
+    policy: Annotated[str, typer.Argument(help="A run folder, a checkpoint or a zoo name.")],
+    to: Annotated[Literal["onnx"], typer.Option(help="The format.")] = "onnx",
+    out: Annotated[Path | None, typer.Option("--out", help="The file; NAME.onnx here if not given.")] = None,
+) -> None:
+    """Write a trained policy as one file for other programs.
+
+    Head and controller, state in and out; it is compared with torch over 1,000 steps first. docs/deployment.md says
+    how to use it.
+
+    Example: liquid-pilot export ncp19-lane --to onnx --out ncp19-lane.onnx
+    """
+    from launch.export import export_policy
+
+    del to  # there is only one
+    path, found = export_policy(policy, out)
+    say(f"{path}: equal to torch over {found.steps:,} steps within {max(found.action, found.state):.1e}")
+
+
+@app.command()
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65534, help="Port of the calls; streams take the next.")] = 2000,
     map_name: Annotated[str, typer.Option("--map", help="A map that comes along, or an OpenDRIVE file.")] = "town-1",

@@ -41,6 +41,7 @@ def examine() -> Iterator[Finding]:
         _zoo,
         _compiler,
         _liquid,
+        _engine,
         _memory,
         _disk,
         _window,
@@ -156,6 +157,23 @@ def _liquid() -> Finding:
     if choice == "torch":
         return Finding(subject, "note", f"the slower torch path: {VARIABLE}=torch", f"unset {VARIABLE}")
     return Finding(subject, "good", f"fused scan in C, {library.instructions}")
+
+
+def _engine() -> Finding:
+    subject = "perception"
+    try:
+        from liquid_pilot.deploy.engine import VARIABLE, chosen, missing, version
+        from liquid_pilot.deploy.errors import DeployError
+    except (ImportError, OSError) as error:
+        return Finding(subject, "bad", str(error), "make install")
+    try:
+        engine = chosen()
+    except DeployError as error:
+        return Finding(subject, "bad", str(error), f"unset {VARIABLE}")
+    if engine == "onnxruntime":
+        return Finding(subject, "good", version(engine))
+    cure = "pip install 'liquid-pilot[fast]'" if missing() else f"unset {VARIABLE}"
+    return Finding(subject, "note", f"{version(engine)}, slower than ONNX Runtime", cure)
 
 
 def _memory() -> Finding:

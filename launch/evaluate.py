@@ -20,7 +20,7 @@ from launch.folder import OutputFolder, named_write_errors, open_output
 from launch.listing import expand_scenarios
 from launch.progress import Report, progress_bar
 from launch.tasks import TASKS, Task, task_for, task_of
-from launch.versions import versions
+from launch.versions import results_versions
 from launch.video import film_episode
 from launch.workers import Send, Work, WorkerPool
 from liquid_pilot.analysis.judging import JUDGING
@@ -149,7 +149,7 @@ def _job(
         "seed": seed,
         "videos": videos,
         "film_s": film_s,
-        "versions": versions(),
+        "versions": results_versions(),
     }
 
 

@@ -26,7 +26,7 @@ from launch.folder import named_write_errors, open_output
 from launch.progress import progress_bar
 from launch.replay import require_unchanged, scenario_of, world_digest
 from launch.tasks import Task, task_of
-from launch.versions import versions
+from launch.versions import results_versions
 from launch.workers import Send, Work, WorkerPool
 from liquid_pilot.analysis.judging import JUDGING
 from liquid_pilot.analysis.open_loop import OpenLoopResult, write_open_loop
@@ -122,7 +122,7 @@ def rerun(
         "weathers": list(weathers),
         "faults": list(faults),
         "open_loop": open_loop,
-        "versions": versions(),
+        "versions": results_versions(),
     }
     words = ["liquid-pilot", "replay", str(drive), "--policy", policy]
     for option, values in (("--weather", weathers), ("--fault", faults)):
@@ -144,12 +144,12 @@ def rerun(
         title = f"{info.scenario_name}, seed {info.seed}, again {'open loop' if open_loop else 'closed loop'}"
         if open_loop:
             results: list[OpenLoopResult] = [result for result, _, _ in outcomes]
-            write_open_loop(out, results, title=title, command=command, versions=versions(), videos=videos)
+            write_open_loop(out, results, title=title, command=command, versions=results_versions(), videos=videos)
             lines = [str(result) for result in results]
         else:
             driven: list[DrivenEpisode] = [episode for episode, _, _ in outcomes]
-            write_results(out / RESULTS, [e.result for e in driven], command=command, versions=versions())
-            write_report(out / REPORT, driven, title=title, command=command, versions=versions(), videos=videos)
+            write_results(out / RESULTS, [e.result for e in driven], command=command, versions=results_versions())
+            write_report(out / REPORT, driven, title=title, command=command, versions=results_versions(), videos=videos)
             rows, judging = aggregate([e.result for e in driven]), JUDGING[scenario.kind]
             lines = [*condition_table(rows, judging), *headlines(rows, judging)]
         folder.finish(conditions=len(under))

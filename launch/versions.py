@@ -15,3 +15,10 @@ def versions() -> dict[str, str]:
     """Name to version, our own first."""
     found = {"liquid-pilot": __version__, "python": platform.python_version(), "machine": platform.machine()}
     return found | {name: metadata.version(name) for name in RECORDED}
+
+
+def results_versions() -> dict[str, str]:
+    """`versions`, and the ``engine`` that the heads of networks run on, whose sums end in other last bits."""
+    from liquid_pilot.deploy.engine import chosen, version
+
+    return versions() | {"engine": version(chosen())}

@@ -6,9 +6,13 @@ import difflib
 import importlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from policies.errors import UnknownPolicy, WrongKind
 from policies.policy import Policy
+
+if TYPE_CHECKING:
+    from liquid_pilot.deploy.engine import Engine
 
 __all__ = [
     "ACTIONS",
@@ -49,10 +53,11 @@ def zoo_names() -> list[str]:
     return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
 
 
-def load(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Policy:
+def load(name_or_path: str | os.PathLike[str], kind: str = "driving", *, engine: Engine | None = None) -> Policy:
     """The policy with this name: ``expert`` (or another of `SCRIPTED`), a zoo name, or a run folder or checkpoint.
 
-    ``kind`` is that of the scenarios that it is for: ``driving`` or ``flight``.
+    ``kind`` is that of the scenarios that it is for: ``driving`` or ``flight``; ``engine`` is what the network's head
+    runs on, by itself the fastest that is installed (see `NeuralPolicy`).
 
     Raises `UnknownPolicy` with the nearest names, `WrongKind` for a network that does something else, or the
     `CheckpointError` family for a broken checkpoint.
@@ -69,7 +74,7 @@ def load(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Policy:
         return AgentPolicy(folder, kind)
     from policies.neural import NeuralPolicy  # late: it loads torch
 
-    policy = NeuralPolicy(folder)
+    policy = NeuralPolicy(folder, engine=engine)
     if not set(policy.config.actions) <= set(ACTIONS[kind]):
         raise WrongKind(
             f"{name_or_path} answers with {', '.join(policy.config.actions)}, but scenarios of the kind {kind} want "

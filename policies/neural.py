@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from liquid_pilot.deploy.engine import Engine, FastHead, chosen, say_once
 from liquid_pilot.nn.checkpoint import load_checkpoint
 from policies.errors import BadObservation, NonFiniteOutput
 from policies.policy import Action, Info, Observation, Policy
 
-HEAD_CHUNK = 2
-"""Images that go through the perception head at once."""
 CONTROL_CHUNK = 8
 """Rows that go through the controller at once."""
 CRUISE_GAIN = 0.25
@@ -27,8 +27,9 @@ class NeuralPolicy(Policy):
     """Drives with a checkpoint: float32, eval mode, one memory per row. Threads are left as the program set them.
 
     Libraries may add up a batch of 20 in another order than a batch of 3, and closed-loop driving magnifies the last
-    bit. So every call is cut into chunks of one constant size, filled up where rows are missing: what a row does
-    never depends on how many others run beside it.
+    bit. So images go through the head one at a time (two at a time would save a tenth), and the controller runs in
+    chunks of one constant size, filled up where rows are missing: what a row does never depends on how many others
+    run beside it.
 
     A network that only steers (ncp2020) is given a speed holder, as the paper's car had: it accelerates towards
     ``cruise_speed``, from the observed speed alone.
@@ -36,15 +37,22 @@ class NeuralPolicy(Policy):
     Args:
         checkpoint: folder with ``weights.safetensors`` and ``config.json``.
         cruise_speed: m/s, for networks without an acceleration output.
+        engine: what the head runs on; None: `liquid_pilot.deploy.engine.chosen`, ONNX Runtime where it is installed.
+            Actions of the two agree to `liquid_pilot.deploy.export.TOLERANCE`, not to the last bit.
 
-    Raises the `CheckpointError` family of `liquid_pilot.nn.errors`.
+    Raises the `CheckpointError` family of `liquid_pilot.nn.errors`, `EngineChoice` or `ExtraMissing`.
     """
 
-    def __init__(self, checkpoint: str | os.PathLike[str], *, cruise_speed: float = 8.0) -> None:
+    def __init__(
+        self, checkpoint: str | os.PathLike[str], *, cruise_speed: float = 8.0, engine: Engine | None = None
+    ) -> None:
         folder = Path(checkpoint)
         self.network = load_checkpoint(folder)
         self.network.freeze()
         self.config = self.network.config
+        self.engine: Engine = engine or chosen()
+        say_once(self.engine)
+        self._fast = FastHead(self.network.head) if self.engine == "onnxruntime" else None
         # A run's checkpoint lies in RUN/best: the run is the name that a user gave.
         self.name = folder.resolve().parent.name if folder.name == "best" else folder.resolve().name
         self.cruise_speed = cruise_speed
@@ -89,20 +97,21 @@ class NeuralPolicy(Policy):
         size = (self.config.image_height, self.config.image_width, 3)
         padded = -(-len(observations) // CONTROL_CHUNK) * CONTROL_CHUNK
         features = torch.zeros(padded, self.network.head.output_size)
-        # One buffer, filled again: a picture that is left over from the last chunk is as good as any as a filler.
-        buffer = np.zeros((HEAD_CHUNK, *size), np.uint8)
-        for begin in range(0, len(observations), HEAD_CHUNK):
-            group = observations[begin : begin + HEAD_CHUNK]
-            for place, observation in enumerate(group):
-                image = _read(observation, "image", self.name)
-                if image.shape != size or image.dtype != np.uint8:
-                    raise BadObservation(
-                        f"{self.name} reads images of shape {size} and type uint8; "
-                        f"the observation's has shape {image.shape} and type {image.dtype}"
-                    )
-                buffer[place] = image
-            features[begin : begin + len(group)] = self.network.encode(torch.from_numpy(buffer))[: len(group)]
+        for row, observation in enumerate(observations):
+            image = _read(observation, "image", self.name)
+            if image.shape != size or image.dtype != np.uint8:
+                raise BadObservation(
+                    f"{self.name} reads images of shape {size} and type uint8; "
+                    f"the observation's has shape {image.shape} and type {image.dtype}"
+                )
+            features[row] = self._encoded(image)
         return features
+
+    def _encoded(self, image: npt.NDArray[Any]) -> Tensor:
+        """Features (1, 32)."""
+        if self._fast is not None:
+            return torch.from_numpy(self._fast(image))
+        return self.network.encode(torch.from_numpy(np.array(image))[None])  # a copy: it may be read-only
 
     def _measured(self, observations: Sequence[Observation], padded: int) -> tuple[Tensor, Tensor]:
         """Measurements (padded, 1, K) and elapsed times (padded, 1)."""

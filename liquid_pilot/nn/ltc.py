@@ -54,7 +54,7 @@ class Readout(NamedTuple):
     """(B, N), the state after the last step."""
 
 
-class _Packed(NamedTuple):
+class Packed(NamedTuple):
     """All that a step needs from the parameters; columns of the ``_out`` matrices: N numerators, N denominators."""
 
     sensory_gain: Tensor  # (S,)
@@ -139,7 +139,7 @@ class LTC(Controller):
         self.unfolds = unfolds
         self.positivity = positivity
         self.epsilon = epsilon
-        self._frozen: _Packed | None = None
+        self._frozen: Packed | None = None
         self._stepper: scan.Stepper | None = None
         self._plan = Plan(wiring)
 
@@ -218,7 +218,7 @@ class LTC(Controller):
             outputs, last, kept = self._scan(layer, features, state, elapsed, keep_states=True)
             assert kept is not None
             states, base = kept, self._base(features.to(kept.dtype))
-        packed = self._packed()
+        packed = self.packed()
         with _full_precision(states):
             activation = torch.sigmoid(states @ packed.gain + packed.bias)
             total = base + activation @ packed.out
@@ -271,7 +271,7 @@ class LTC(Controller):
         """States (B, T, N), the last of them, and the sums (B, T, 2N) of leak and sensory synapses."""
         features, state, elapsed = self._admitted(features, state, elapsed)
         with _full_precision(features):
-            packed, base = self._packed(), self._base(features)
+            packed, base = self.packed(), self._base(features)
             step = 1.0 / (self.nominal_elapsed * self.unfolds)
             if elapsed is None:
                 duration = features.new_full((1, 1, 1), 1.0 / self.unfolds).expand(*features.shape[:2], 1)
@@ -286,7 +286,7 @@ class LTC(Controller):
 
     def _base(self, features: Tensor) -> Tensor:
         """The sums (B, T, 2N) of leak and sensory synapses."""
-        packed = self._packed()
+        packed = self.packed()
         with _full_precision(features):
             inputs = features if self.input_w is None else features * self.input_w
             inputs = inputs if self.input_b is None else inputs + self.input_b
@@ -299,16 +299,17 @@ class LTC(Controller):
             outputs = outputs * self.output_w
         return outputs if self.output_b is None else outputs + self.output_b
 
-    def _packed(self) -> _Packed:
+    def packed(self) -> Packed:
+        """What the plain path makes of the parameters: from `freeze` if it was called, else fresh, with gradients."""
         return self._frozen if self._frozen is not None else self._pack()
 
-    def _pack(self) -> _Packed:
+    def _pack(self) -> Packed:
         sensory_w, w = self._positive(self.sensory_w), self._positive(self.w)
         gleak, capacitance = self._positive(self.gleak), self._positive(self.cm)
         # A neuron whose softplus underflows to C = 0 would make elapsed 0 a division 0 / 0.
         capacitance = capacitance.clamp_min(torch.finfo(capacitance.dtype).tiny)
         gain = w.new_zeros(self.state_size, w.shape[0]).scatter(0, self.source[None], self.sigma[None])
-        return _Packed(
+        return Packed(
             self.sensory_sigma,
             -self.sensory_sigma * self.sensory_mu,
             self._spread(sensory_w, self.sensory_erev, self.sensory_target),
@@ -382,7 +383,7 @@ class LTC(Controller):
         return f"{self.input_size} inputs, {self.state_size} neurons, {self.wiring.synapse_count} synapses"
 
 
-def _unfold(state: Tensor, sums: Tensor, dt: Tensor, packed: _Packed) -> Tensor:
+def _unfold(state: Tensor, sums: Tensor, dt: Tensor, packed: Packed) -> Tensor:
     """One semi-implicit step of duration ``dt`` (B, 1) (in nominal times) from state (B, N)."""
     activation = torch.sigmoid(torch.addmm(packed.bias, state, packed.gain))
     pull, conductance = torch.addmm(sums, activation, packed.out).chunk(2, 1)

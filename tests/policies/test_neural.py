@@ -9,11 +9,13 @@ import pytest
 import torch
 
 import policies
+from liquid_pilot.deploy.engine import Engine, missing
 from liquid_pilot.nn import PilotConfig, PilotNetwork, save_checkpoint
 from liquid_pilot.nn.errors import BadElapsed, CheckpointMissing
 from policies.errors import BadObservation, NonFiniteOutput, UnknownPolicy
 from policies.neural import NeuralPolicy
 
+needs_extra = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 HEIGHT, WIDTH = 26, 50
 SMALL: dict[str, Any] = {"image_height": HEIGHT, "image_width": WIDTH}
 Observation = dict[str, npt.NDArray[Any]]
@@ -51,9 +53,10 @@ def drive(policy: NeuralPolicy, groups: list[dict[int, int]]) -> dict[int, list[
     return actions
 
 
+@pytest.mark.parametrize("engine", ["torch", pytest.param("onnxruntime", marks=needs_extra)])
 @pytest.mark.parametrize("controller", ["ncp19", "lstm"])
-def test_a_row_does_not_depend_on_its_company(controller: str, tmp_path: Path) -> None:
-    policy = NeuralPolicy(checkpoint(tmp_path / "net", controller=controller))
+def test_a_row_does_not_depend_on_its_company(controller: str, engine: Engine, tmp_path: Path) -> None:
+    policy = NeuralPolicy(checkpoint(tmp_path / "net", controller=controller), engine=engine)
     alone = drive(policy, [{0: 7}] * 5)[7]
     for rows in (2, 3, 8, 9, 21):
         # World 7 in another row, among others, some of which end early.
@@ -150,7 +153,7 @@ def test_unusable_observations_are_named(
 
 
 def test_broken_weights_are_named(saved: Path) -> None:
-    policy = NeuralPolicy(saved)
+    policy = NeuralPolicy(saved, engine="torch")  # another engine has weights of its own
     with torch.no_grad():
         policy.network.head.bias.fill_(float("nan"))
     policy.reset()
