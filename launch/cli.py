@@ -32,6 +32,15 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, max=256, help="Worker processes; all cores if not given.")
 ]
 
+OnBackend = Annotated[
+    Literal["embedded", "carla"], typer.Option("--backend", help="Our own world, or a CARLA 0.9.16 server (serve).")
+]
+Host = Annotated[str | None, typer.Option("--host", help="Of the CARLA server; 127.0.0.1 if not given.")]
+Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the CARLA server; 2000 if not given.")]
+Town = Annotated[
+    str | None, typer.Option("--town", help="A map of the CARLA server, or an .xodr file, not the scenarios' roads.")
+]
+
 
 @app.command()
 def demo(
@@ -68,6 +77,10 @@ def record(
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
+    backend: OnBackend = "embedded",
+    host: Host = None,
+    port: Port = None,
+    town: Town = None,
 ) -> None:
     """Record drives of the expert to learn from.
 
@@ -75,9 +88,11 @@ def record(
 
     Example: liquid-pilot record train-hairpins --out drives/mine --episodes 40
     """
+    from launch.backend import chosen
     from launch.progress import progress_bar
     from launch.record import record as run
 
+    where = chosen(backend, host, port, town)
     with progress_bar("record", "frames") as progress:
         done = run(
             scenario,
@@ -89,6 +104,7 @@ def record(
             workers=workers,
             mode=mode,
             progress=progress,
+            backend=where,
         )
     say(f"{done.episodes} episodes, {done.frames:,} frames in {out}")
 
@@ -139,6 +155,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next ones count up.")] = 0,
     videos: Annotated[bool, typer.Option(help="Film the first episode of every scenario.")] = True,
     workers: Workers = None,
+    backend: OnBackend = "embedded",
+    host: Host = None,
+    port: Port = None,
+    town: Town = None,
 ) -> None:
     """Drive closed loop and judge.
 
@@ -146,6 +166,7 @@ def evaluate(
 
     Example: liquid-pilot evaluate ncp19-lane expert --scenario heldout-hairpins --episodes 2 --out results/first
     """
+    from launch.backend import chosen
     from launch.evaluate import evaluate as run
 
     outcome = run(
@@ -158,6 +179,7 @@ def evaluate(
         seed=seed,
         videos=videos,
         workers=workers,
+        backend=chosen(backend, host, port, town),
     )
     for line in (*outcome.table, *outcome.headlines):
         say(line)
@@ -187,6 +209,10 @@ def replay(
         Path | None, typer.Option("--out", help="Folder for the videos and the report; needed with --policy.")
     ] = None,
     workers: Workers = None,
+    backend: OnBackend = "embedded",
+    host: Host = None,
+    port: Port = None,
+    town: Town = None,
 ) -> None:
     """Run a recorded drive again through the world.
 
@@ -195,7 +221,16 @@ def replay(
 
     Example: liquid-pilot replay drives/mine/train-hairpins-000000.mcap --check
     """
+    from launch.backend import chosen
+
+    where = chosen(backend, host, port, town)
     if check:
+        if where.remote:
+            raise typer.BadParameter(
+                "--check compares every bit, and a CARLA server repeats none; leave --backend carla out, or drive it "
+                "again with --policy and --out",
+                param_hint="'--check'",
+            )
         _replay_check(
             drive, as_recorded, with_nothing_else=policy is None and not weather and not fault and not open_loop
         )
@@ -220,6 +255,7 @@ def replay(
         open_loop=open_loop,
         as_recorded=as_recorded,
         workers=workers or os.cpu_count() or 1,
+        backend=where,
     )
     for line in outcome.lines:
         say(line)

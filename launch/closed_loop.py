@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launch.backend import EMBEDDED, Backend
 from launch.progress import Report
 from launch.tasks import task_of
 from launch.workers import Send, Work, WorkerPool
@@ -102,7 +103,12 @@ def assignments(
 
 
 def drive_all(
-    plan: Sequence[Assignment], folder: Path, *, workers: int, progress: Report | None = None
+    plan: Sequence[Assignment],
+    folder: Path,
+    *,
+    workers: int,
+    progress: Report | None = None,
+    backend: Backend = EMBEDDED,
 ) -> list[DrivenEpisode]:
     """Drive every assignment whose trace is not in ``folder`` yet; gives all episodes in the order of the plan.
 
@@ -126,10 +132,11 @@ def drive_all(
 
     show()
     if blocks:
-        with WorkerPool[tuple[Assignment, ...], int](_make_driver, folder, min(workers, len(blocks))) as pool:
-            for index, count in pool.run(blocks, on_message):
-                steps[index] = count
-                driven_steps += count
+        count = min(backend.workers(workers), len(blocks))
+        with WorkerPool[tuple[Assignment, ...], int](_make_driver, (folder, backend), count) as pool:
+            for index, taken in pool.run(blocks, on_message):
+                steps[index] = taken
+                driven_steps += taken
     return [_read(a, folder) for a in plan]
 
 
@@ -161,7 +168,7 @@ def _blocks(missing: Sequence[Assignment]) -> Iterator[tuple[Assignment, ...]]:
         yield tuple(block)
 
 
-def _make_driver(folder: Path) -> Work:
+def _make_driver(shared: tuple[Path, Backend]) -> Work:
     """In a worker: what drives a block of assignments."""
     import policies
     from envs.lockstep import Episode, LockStep
@@ -169,6 +176,7 @@ def _make_driver(folder: Path) -> Work:
 
     # A forward pass frees and takes the same megabytes at every step, as training does.
     keep_freed_memory()
+    folder, backend = shared
     loaded: dict[str, Any] = {}
 
     def drive(block: tuple[Assignment, ...], send: Send) -> int:
@@ -186,9 +194,9 @@ def _make_driver(folder: Path) -> Work:
 
         policy = loaded[source]
         # Who looks at the truth alone needs no pictures drawn: twenty times as fast, and the same drive.
-        make = partial(task.make, pictures=not policy.privileged)
+        make = partial(backend.make, pictures=not policy.privileged)
         episodes = [Episode(a.scenario, a.seed) for a in block]
-        LockStep(min(WORLDS, len(block)), make).run(policy, episodes, finished)
+        LockStep(backend.worlds(min(WORLDS, len(block))), make).run(policy, episodes, finished)
         return steps
 
     return drive

@@ -13,6 +13,7 @@ import yaml
 
 import policies
 import scenarios
+from launch.backend import EMBEDDED, Backend
 from launch.closed_loop import Assignment, Competitor, assignments, drive_all
 from launch.conditions import conditions
 from launch.errors import BadSelection
@@ -55,6 +56,7 @@ def evaluate(
     film_s: float | None = None,
     workers: int | None = None,
     title: str | None = None,
+    backend: Backend = EMBEDDED,
 ) -> Outcome:
     """Drive, judge, film, and write ``config.yaml``, ``results.json``, ``videos/`` and ``report.html`` into ``out``.
 
@@ -71,32 +73,42 @@ def evaluate(
         film_s: at most so many seconds of each video; None films whole episodes.
         workers: processes; None takes one for every core.
         title: of the report.
+        backend: where it is driven.
 
     Raises:
-        UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ...: before anything is driven.
+        UnknownPolicy, UnknownScenario, ScenarioError, FolderInUse, OutputNotWritable, ServerUnreachable, ...: before
+            anything is driven.
+        ServerLost: a CARLA server has ended; the same command goes on with the episodes that are missing.
     """
     found = _scenarios(scenario_names or [_heldout(names)])
     task = task_for([scenario for _, scenario in found])
     competitors = _competitors(names, task)
     under = conditions(weathers, faults)
     chosen = [(name, [condition.of(s) for condition in under]) for name, s in found]
-    count = workers or os.cpu_count() or 1
+    count = backend.workers(workers or os.cpu_count() or 1)
     job = _job(task, competitors, chosen, episodes, seed, videos, film_s)
     job |= {"weathers": list(weathers), "faults": list(faults)}
+    # Not the address: a server that was started again elsewhere goes on.
+    job["versions"] |= backend.identity(task)
     plan = assignments(competitors, chosen, episodes, seed)
     with open_output(out, job, owns=[EPISODES, VIDEOS, CONFIG, RESULTS, REPORT]) as folder, named_write_errors(out):
         write_text(out / CONFIG, yaml.safe_dump(job, sort_keys=False, allow_unicode=True))
         with progress_bar("evaluate", "episodes") as progress:
-            driven = drive_all(plan, out / EPISODES, workers=count, progress=progress)
-        films = _film(plan, out, film_s, count) if videos else []
-        return _write(folder, driven, films, job, title or task.title)
+            driven = drive_all(plan, out / EPISODES, workers=count, progress=progress, backend=backend)
+        films = _film(plan, out, film_s, count, backend) if videos else []
+        return _write(folder, driven, films, job, title or task.title, backend)
 
 
 def _write(
-    folder: OutputFolder, driven: Sequence[DrivenEpisode], films: Sequence[Video], job: dict[str, Any], title: str
+    folder: OutputFolder,
+    driven: Sequence[DrivenEpisode],
+    films: Sequence[Video],
+    job: dict[str, Any],
+    title: str,
+    backend: Backend,
 ) -> Outcome:
     results = [episode.result for episode in driven]
-    command = _command(job, folder.path)
+    command = _command(job, folder.path, backend)
     write_results(folder.path / RESULTS, results, command=command, versions=job["versions"])
     report = folder.path / REPORT
     judging = JUDGING[driven[0].trace.kind]
@@ -171,15 +183,15 @@ def _card(source: str, kind: str) -> str | None:
     return card.read_text(encoding="utf-8") if card.is_file() else None
 
 
-def _command(job: dict[str, Any], out: Path) -> str:
+def _command(job: dict[str, Any], out: Path, backend: Backend) -> str:
     words = ["liquid-pilot", "evaluate", *job["policies"], "--scenario", *job["scenarios"]]
     for option, values in (("--weather", job["weathers"]), ("--fault", job["faults"])):
         words += [option, *values] if values else []
-    words += ["--episodes", str(job["episodes"]), "--seed", str(job["seed"]), "--out", str(out)]
+    words += ["--episodes", str(job["episodes"]), "--seed", str(job["seed"]), *backend.words(), "--out", str(out)]
     return shlex.join(words)
 
 
-def _film(plan: Sequence[Assignment], out: Path, film_s: float | None, workers: int) -> list[Video]:
+def _film(plan: Sequence[Assignment], out: Path, film_s: float | None, workers: int, backend: Backend) -> list[Video]:
     """Film the first policy's first episode in each scenario, under the first and the last condition."""
     first: dict[tuple[str, str], Assignment] = {}
     for assignment in plan:
@@ -191,25 +203,25 @@ def _film(plan: Sequence[Assignment], out: Path, film_s: float | None, workers: 
     films = [(a, out / EPISODES / a.file_name, out / VIDEOS / f"{Path(a.file_name).stem}.mp4", film_s) for a in chosen]
     missing = [film for film in films if not film[2].exists()]
     with progress_bar("film", "videos") as progress:
-        _film_missing(missing, len(films), workers, progress)
+        _film_missing(missing, len(films), workers, progress, backend)
     return [Video(path, f"{a}: {a.scenario.description}") for a, _, path, _ in films]
 
 
 Film = tuple[Assignment, Path, Path, float | None]
 
 
-def _film_missing(missing: Sequence[Film], total: int, workers: int, progress: Report) -> None:
+def _film_missing(missing: Sequence[Film], total: int, workers: int, progress: Report, backend: Backend) -> None:
     done = total - len(missing)
     progress(done, total)
     if not missing:
         return
-    with WorkerPool[Film, None](_make_camera, None, min(workers, len(missing))) as pool:
+    with WorkerPool[Film, None](_make_camera, backend, min(workers, len(missing))) as pool:
         for _ in pool.run(missing):
             done += 1
             progress(done, total)
 
 
-def _make_camera(_: None) -> Work:
+def _make_camera(backend: Backend) -> Work:
     """In a worker: what films one episode."""
     from liquid_pilot.analysis.trace import EpisodeTrace
 
@@ -217,7 +229,7 @@ def _make_camera(_: None) -> Work:
         del send
         assignment, trace, path, most_s = task
         doing = task_of(assignment.scenario)
-        env = doing.make(assignment.scenario, film=True)
+        env = backend.make(assignment.scenario, film=True)
         try:
             film_episode(env, assignment.seed, EpisodeTrace.load(trace), doing.curves, path, most_s=most_s)
         finally:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 import scenarios
+from launch.backend import EMBEDDED, Backend
 from launch.errors import RecordingError
 from launch.folder import named_write_errors, open_output
 from launch.listing import expand_scenarios
@@ -78,7 +79,7 @@ class _Shared:
     seed: int
     recording: Recording
     versions: dict[str, str]
-    make_env: MakeEnv | None
+    make_env: MakeEnv
 
 
 def episode_seed(scenario: AnyScenario, seed: int, episode: int) -> int:
@@ -108,6 +109,7 @@ def record(
     recording: Recording | None = None,
     progress: Report | None = None,
     make_env: MakeEnv | None = None,
+    backend: Backend = EMBEDDED,
 ) -> Recorded:
     """Record drives; the same call again goes on where an interrupted one stopped.
 
@@ -127,6 +129,7 @@ def record(
         recording: how it is disturbed, instead of what suits the task; its own mode counts.
         progress: called with (frames done, frames expected, note).
         make_env: a module-level function to use instead of the task's environment, for worlds of your own.
+        backend: where it is driven, when there is no ``make_env``.
 
     Raises:
         RecordingError, FolderInUse, OutputNotWritable, WorkerDied; what scenarios, maps and policies raise. A folder
@@ -138,7 +141,12 @@ def record(
     recording = task.recording(mode) if recording is None else recording
     counts = _episodes_of(chosen, recording, episodes, frames)
     chosen = list(dict.fromkeys(chosen))
-    digests = {scenario.name: _check(task, scenario, recording, episode_seed(scenario, seed, 0)) for scenario in chosen}
+    told = versions() | backend.identity(task)
+    workers = backend.workers(workers or _cores())
+    digests = {
+        scenario.name: _check(task, scenario, recording, episode_seed(scenario, seed, 0), backend)
+        for scenario in chosen
+    }
     job = {
         "command": "record",
         "scenarios": {scenario.name: scenario.to_dict() for scenario in chosen},
@@ -148,7 +156,7 @@ def record(
         "driver": None if driver is None else _policy_identity(driver, task),
         "seed": seed,
         "recording": asdict(recording),
-        "versions": versions(),
+        "versions": told,
     }
     with open_output(out, job, owns=["*.mcap"]) as folder:
         tally = _Tally(sum(counts.values()), recording, progress)
@@ -157,11 +165,11 @@ def record(
         blocks = [
             block
             for scenario in chosen
-            for block in _blocks(scenario, missing[scenario.name], seed, len(chosen), workers or _cores())
+            for block in _blocks(scenario, missing[scenario.name], seed, len(chosen), workers)
         ]
         if blocks:
-            shared = _Shared(folder.path, policy, driver, seed, recording, versions(), make_env)
-            with WorkerPool[Block, None](_make_work, shared, min(workers or _cores(), len(blocks))) as pool:
+            shared = _Shared(folder.path, policy, driver, seed, recording, told, make_env or backend.make)
+            with WorkerPool[Block, None](_make_work, shared, min(workers, len(blocks))) as pool:
                 for _ in pool.run(blocks, lambda _, message: tally.hear(*message)):
                     pass
         if not folder.already_finished:
@@ -240,9 +248,10 @@ def _episodes_of(
     return {name: episodes * number for name, number in times.items()}
 
 
-def _check(task: Task, scenario: AnyScenario, recording: Recording, seed: int) -> str:
+def _check(task: Task, scenario: AnyScenario, recording: Recording, seed: int, backend: Backend) -> str:
     """Find what is wrong with the first episode's world before anything is written; gives the world's digest."""
-    task.check(scenario, recording, seed)
+    if backend.town is None:  # what a server's own map has, only the server knows
+        task.check(scenario, recording, seed)
     return task.world_digest(scenario, seed)
 
 
@@ -308,7 +317,7 @@ def _make_work(shared: _Shared) -> Work:
             for env in current.values():
                 env.close()
             current.clear()
-            current[scenario] = (shared.make_env or task.make)(scenario)
+            current[scenario] = shared.make_env(scenario)
         for episode in block.episodes:
             path = drive_path(shared.out, scenario, episode)
             if path.exists():

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 import scenarios
+from launch.backend import EMBEDDED, Backend, recorded_in
 from launch.errors import NotReplayable, ScenarioChanged
 from launch.progress import Report
 from launch.record import numbers_of, scenario_digest, truth_of
@@ -82,10 +83,16 @@ def check_replay(
     """Rebuild the drive's world, apply the recorded actions, and compare images and states frame by frame.
 
     Stops at the first difference. Raises what reading a drive raises (`BrokenDrive`...), `NotReplayable` when the world
-    cannot be rebuilt, and `ScenarioChanged`, unless ``as_recorded``, when the scenario's file is not what it was.
+    cannot be rebuilt or was a CARLA server's, and
+    `ScenarioChanged`, unless ``as_recorded``, when the scenario's file is not what it was.
     """
     path = Path(drive)
     info = verify(path)  # a damaged drive must not look like a world that has changed
+    if recorded_in(info.versions) != EMBEDDED.name:
+        raise NotReplayable(
+            f"{path}: it was recorded with --backend {recorded_in(info.versions)}, and no server's world comes back to "
+            "the bit; drive it again with --policy and --out"
+        )
     if not as_recorded:
         require_unchanged(path, info)
     scenario = scenario_of(path, info)
@@ -118,6 +125,15 @@ def check_replay(
         env.close()
     changed = digest != info.options.get("world_sha256", digest)
     return ReplayCheck(path, frames, difference, info.versions, versions(), changed)
+
+
+def require_town(path: Path, info: DriveInfo, backend: Backend) -> None:
+    """Refuse a drive on a map of a CARLA server where that map is not meant. Raises NotReplayable."""
+    there = info.versions.get("town")
+    here = None if backend.town is None else Path(backend.town).name
+    if there != here:
+        wanted = "without --town" if there is None else f"with --backend carla --town {there}"
+        raise NotReplayable(f"{path}: it was recorded {wanted}; drive it again so")
 
 
 def require_unchanged(path: Path, info: DriveInfo) -> None:

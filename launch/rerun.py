@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 import policies
+from launch.backend import EMBEDDED, Backend
 from launch.closed_loop import file_safe, trace_of
 from launch.comparison import Comparison, Curve
 from launch.conditions import Condition, conditions
 from launch.errors import BadSelection, NotReplayable
 from launch.folder import named_write_errors, open_output
 from launch.progress import progress_bar
-from launch.replay import require_unchanged, scenario_of, world_digest
+from launch.replay import require_town, require_unchanged, scenario_of, world_digest
 from launch.tasks import Task, task_of
 from launch.versions import results_versions
 from launch.workers import Send, Work, WorkerPool
@@ -56,6 +57,7 @@ class _Shared:
     policy: str
     open_loop: bool
     out: Path
+    backend: Backend
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def rerun(
     open_loop: bool = False,
     as_recorded: bool = False,
     workers: int = 1,
+    backend: Backend = EMBEDDED,
 ) -> Rerun:
     """Drive a recording again under every weather with every fault; writes videos, ``results.json``, ``report.html``.
 
@@ -100,6 +103,7 @@ def rerun(
         open_loop: keep the car on the recorded path.
         as_recorded: also when the scenario's file has changed since.
         workers: processes.
+        backend: where it is driven again.
 
     Raises:
         BrokenDrive, NotReplayable, ScenarioChanged, UnknownPolicy, ScenarioError, BadSelection, FolderInUse:
@@ -109,12 +113,19 @@ def rerun(
     if not as_recorded:
         require_unchanged(drive, info)
     scenario = scenario_of(drive, info)
+    require_town(drive, info, backend)
     if world_digest(drive, scenario, info.seed) != info.options.get("world_sha256"):
         raise NotReplayable(f"{drive}: the map of {info.scenario_name} is not the one that was driven; record it again")
     under = conditions(weathers, faults)
     if open_loop:
+        if backend.remote:
+            raise BadSelection(
+                "--open-loop keeps the car on the recorded path to the bit, which only the embedded world does; leave "
+                "--backend carla or --open-loop out"
+            )
         _refuse_actuators(under, scenario)
     policies.load(policy, scenario.kind)
+    told = results_versions() | backend.identity(task_of(scenario))
     job = {
         "command": "replay",
         "drive": hashlib.sha256(drive.read_bytes()).hexdigest(),
@@ -122,18 +133,20 @@ def rerun(
         "weathers": list(weathers),
         "faults": list(faults),
         "open_loop": open_loop,
-        "versions": results_versions(),
+        "versions": told,
     }
     words = ["liquid-pilot", "replay", str(drive), "--policy", policy]
     for option, values in (("--weather", weathers), ("--fault", faults)):
         words += [option, *values] if values else []
-    command = " ".join([*words, *(["--open-loop"] if open_loop else []), "--out", str(out)])
+    command = " ".join([*words, *(["--open-loop"] if open_loop else []), *backend.words(), "--out", str(out)])
     with open_output(out, job, owns=[VIDEOS, RESULTS, REPORT]) as folder, named_write_errors(out):
-        shared = _Shared(drive, policy, open_loop, out)
+        shared = _Shared(drive, policy, open_loop, out, backend)
         found: dict[int, Any] = {}
         with (
             progress_bar("replay", "conditions") as progress,
-            WorkerPool[tuple[int, Condition], Any](_make_work, shared, min(workers, len(under))) as pool,
+            WorkerPool[tuple[int, Condition], Any](
+                _make_work, shared, min(backend.workers(workers), len(under))
+            ) as pool,
         ):
             progress(0, len(under))
             for number, result in pool.run(list(enumerate(under))):
@@ -144,12 +157,12 @@ def rerun(
         title = f"{info.scenario_name}, seed {info.seed}, again {'open loop' if open_loop else 'closed loop'}"
         if open_loop:
             results: list[OpenLoopResult] = [result for result, _, _ in outcomes]
-            write_open_loop(out, results, title=title, command=command, versions=results_versions(), videos=videos)
+            write_open_loop(out, results, title=title, command=command, versions=told, videos=videos)
             lines = [str(result) for result in results]
         else:
             driven: list[DrivenEpisode] = [episode for episode, _, _ in outcomes]
-            write_results(out / RESULTS, [e.result for e in driven], command=command, versions=results_versions())
-            write_report(out / REPORT, driven, title=title, command=command, versions=results_versions(), videos=videos)
+            write_results(out / RESULTS, [e.result for e in driven], command=command, versions=told)
+            write_report(out / REPORT, driven, title=title, command=command, versions=told, videos=videos)
             rows, judging = aggregate([e.result for e in driven]), JUDGING[scenario.kind]
             lines = [*condition_table(rows, judging), *headlines(rows, judging)]
         folder.finish(conditions=len(under))
@@ -180,8 +193,11 @@ def _make_work(shared: _Shared) -> Work:
         scenario = condition.of(original.scenario)
         name = condition_name(scenario.weather.label, [fault.label for fault in scenario.faults])
         path = shared.out / VIDEOS / f"{number:03d}-{file_safe(name)}.mp4"
-        run = _open_loop if shared.open_loop else _closed_loop
-        result, comparison = run(original, scenario, policy, shared.policy)
+        result: DrivenEpisode | OpenLoopResult
+        if shared.open_loop:
+            result, comparison = _open_loop(original, scenario, policy, shared.policy)
+        else:
+            result, comparison = _closed_loop(original, scenario, policy, shared.policy, shared.backend)
         comparison.write(path, ("as recorded", f"{shared.policy}, {name}"), original.info.control_hz)
         return result, path, f"Left as recorded by {original.info.policy}, right {shared.policy} in {name}."
 
@@ -189,7 +205,7 @@ def _make_work(shared: _Shared) -> Work:
 
 
 def _closed_loop(
-    original: _Original, scenario: AnyScenario, policy: Any, name: str
+    original: _Original, scenario: AnyScenario, policy: Any, name: str, backend: Backend
 ) -> tuple[DrivenEpisode, Comparison]:
     from envs.lockstep import DrivenEpisode as Driven
     from envs.lockstep import Episode, LockStep
@@ -202,7 +218,7 @@ def _closed_loop(
         images.append(moment.observation["image"])
 
     # The recorded start replaces the scenario's draw, so that both begin at the same place to the last bit.
-    LockStep(1, task.make).run(
+    LockStep(1, backend.make).run(
         policy, [Episode(scenario, original.info.seed, original.options)], finished.append, watch
     )
     trace = trace_of(finished[0])

@@ -88,7 +88,7 @@ class Session:
         self._actors: list[Any] = []
         self._manager: Any = None
         self._loaded: tuple[int, str] | None = None
-        _require_somebody(address)
+        require_somebody(address)
         self.client = self.carla.Client(address.host, address.port)
         self._require_version()
         self.client.set_timeout(timeout)
@@ -364,8 +364,9 @@ def _listens(address: Address) -> bool:
         return False
 
 
-def _require_somebody(address: Address) -> None:
-    # The wheel itself would try for the whole time-out, and end in a message about the simulator.
+def require_somebody(address: Address) -> None:
+    """Raise ServerUnreachable where nobody listens: the wheel itself would try for the whole time-out, and end in a
+    message about the simulator."""
     if not _listens(address):
         raise ServerUnreachable(
             f"no CARLA server on {address}: start one (`liquid-pilot serve --port {address.port}`, or CARLA {VERSION} "
