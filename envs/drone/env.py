@@ -161,8 +161,9 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
         ``route_position`` (m nearer than at the start), ``route_completion`` (0..1), ``held`` (s), ``overridden``
         (nobody listens to the action that is given next: see `scenarios.flight.TurnedAway`), ``collision``,
         ``hit`` ("", ground, tree, building or target), ``clipped_actions`` (actions beyond [-1, 1] so far), ``end``
-        ("", success, collision, left_world, lost or time_limit), ``success``; and ``free_ahead`` float64 (29,): how far
-        the way is free in the directions `envs.drone.mission.HEADINGS`, at most 6 m.
+        ("", success, collision, left_world, lost or time_limit), ``success``; ``free_-36``, ``free_-18``, ``free_+0``,
+        ``free_+18``, ``free_+36`` (m that the way is free around so many degrees left of the nose, at most 6); and
+        ``free_ahead`` float64 (29,): the same in each of the directions `envs.drone.mission.HEADINGS`.
 
         Raises:
             NonFiniteAction, BadAction, ResetNeeded.

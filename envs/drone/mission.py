@@ -33,11 +33,15 @@ HEADINGS: Array = np.radians(np.arange(-84.0, 85.0, 6.0))
 """Directions of ``free_ahead``, rad from the nose, + left."""
 REACH = 6.0
 """The most that ``free_ahead`` says, m."""
+SECTORS = tuple(f"free_{angle:+d}" for angle in (-36, -18, 0, 18, 36))
+"""Names of the least that is free in three neighbouring directions, around so many degrees left of the nose: what a
+network learns to see of obstacles while it is trained."""
 MARGIN = 0.35
 """By how much obstacles are grown for it, m: the drone, and what it drifts."""
 FAILURES = ("collision", "left_world", "lost")
 """Ends that mean a mistake; the others are ``success`` and ``time_limit``."""
 
+_IN_SECTORS = slice(7, 22)
 _TALL = 0.4
 _RADIUS = 0.0628
 _CEILING = 25.0
@@ -222,6 +226,7 @@ class Mission:
             "end": self.end,
             "success": self.end == "success",
             "free_ahead": self.free_ahead,
+            **dict(zip(SECTORS, self.free_ahead[_IN_SECTORS].reshape(-1, 3).min(axis=1).tolist(), strict=True)),
         }
 
     def _target_now(self) -> Place:

@@ -16,9 +16,10 @@ from stable_baselines3.common.env_checker import check_env as stable_baselines_c
 
 import scenarios
 from envs.drone.env import FAILURE_REWARD, HOLD_REWARD, STATE, SUCCESS_REWARD, FlyToTargetEnv
-from envs.drone.mission import HEADINGS, REACH
+from envs.drone.mission import HEADINGS, REACH, SECTORS
 from envs.errors import BadAction, BadObservationMode, BadResetOption, NonFiniteAction, ResetNeeded
 from envs.registration import register
+from launch.tasks import fly_to_target
 from scenarios.errors import ScenarioError
 from tests.drone.worlds import approach, flight_of, hold, make
 
@@ -97,6 +98,11 @@ def test_info_has_the_same_plain_keys_at_every_step() -> None:
     env.close()
 
 
+def test_what_training_asks_of_obstacles_is_what_the_drone_records() -> None:
+    assert fly_to_target.SECTORS == SECTORS
+    assert set(SECTORS) <= set(fly_to_target.FlyToTarget().recipe("ncp19", 0).truth)
+
+
 def test_truth_is_that_of_geometry_and_the_state_says_the_same() -> None:
     env = make(flight_of(start={"speed": 1.0}))
     env.reset(seed=4)
@@ -117,6 +123,10 @@ def test_truth_is_that_of_geometry_and_the_state_says_the_same() -> None:
     middle = len(HEADINGS) // 2
     assert HEADINGS[middle] == 0.0
     assert state["free_+0"] == pytest.approx(info["free_ahead"][middle] / REACH, abs=1e-6)
+    for name in SECTORS:
+        around = np.abs(np.degrees(HEADINGS) - int(name.removeprefix("free_"))) < 6.5
+        assert around.sum() == 3
+        assert info[name] == info["free_ahead"][around].min()
     # Body axes lean with the drone; in level flight they are nearly the same.
     assert observation["velocity"][0] == pytest.approx(info["velocity_ahead"], abs=0.3)
     assert env.observation_space["state"].shape == (len(STATE),)
