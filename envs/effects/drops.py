@@ -39,20 +39,20 @@ class _Drops(NamedTuple):
     """(n,) radians, of stopping and going on."""
     pixels: NDArray[np.int64]
     """(n,) number of pixels of each drop."""
-    dx: NDArray[np.int64]
-    """(P,) pixels right of the drop's middle."""
-    dy: NDArray[np.int64]
-    """(P,) pixels below the drop's middle."""
-    seen_x: NDArray[np.int64]
-    """(P,) pixels from the drop's middle to what is seen there through the drop."""
-    seen_y: NDArray[np.int64]
-    """(P,) as `seen_x`, downwards."""
-    cover: NDArray[np.uint16]
-    """(P, 1) 0..256, how much of the pixel the drop covers."""
+    place: NDArray[np.intp]
+    """(P,) flat index, from the drop's middle, in the image with ``reach`` more pixels at either side and twice
+    as many above and below.
+    """
+    seen: NDArray[np.intp]
+    """(P,) likewise of what is seen there through the drop, in the half-size image with ``beyond`` more around it."""
+    clear: NDArray[np.uint16]
+    """(P, 1) 0..256, how much of the image is left."""
     light: NDArray[np.uint16]
-    """(P, 1) 0..256, how much light comes through it."""
+    """(P, 1) 0..256, how much light comes through the drop."""
     reach: int
     """Pixels, the greatest extent from the middle."""
+    beyond: int
+    """Pixels of the half-size image, the farthest that is seen outside of it."""
 
 
 def lens_drops(image: Image, severity: float, key: Key) -> Image:
@@ -69,21 +69,22 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     number = min(round(level["drops"]), _MOST)
     count = drops.pixels[:number]
     pixels = int(count.sum())
-    middle_x, middle_y = _places(drops, number, key.frame, height, width)
-    middle_x, middle_y = np.repeat(middle_x, count), np.repeat(middle_y, count)
-    column, row = middle_x + drops.dx[:pixels], middle_y + drops.dy[:pixels]
-    inside = np.flatnonzero((column >= 0) & (column < width) & (row >= 0) & (row < height))
-    seen = np.clip(middle_y + drops.seen_y[:pixels], 0, height - 1) * width
-    seen += np.clip(middle_x + drops.seen_x[:pixels], 0, width - 1)
-    place = (row * width + column)[inside]
+    columns, rows = _places(drops, number, key.frame, height, width)
+    # With a margin all around nothing has to be asked whether it is inside.
+    reach, beyond = drops.reach, drops.beyond
+    result = cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE)
     # A drop shows the scene much smaller: without a blur first, single pixels of it would glitter.
-    behind = np.asarray(cv2.blur(image, (max(3, width // 40) | 1,) * 2), dtype=np.uint8).reshape(-1, 3)
-    through = behind[seen[inside]] * drops.light[inside] >> 8
-    result = image.copy()
+    behind = cv2.blur(image, (max(3, width // 40) | 1,) * 2)[::2, ::2]
+    behind = cv2.copyMakeBorder(behind, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
+    place = np.repeat((rows + 2 * reach) * (width + 2 * reach) + columns + reach, count)
+    place += drops.place[:pixels]
+    seen = np.repeat(((rows >> 1) + beyond) * behind.shape[1] + (columns >> 1) + beyond, count)
+    seen += drops.seen[:pixels]
     flat = result.reshape(-1, 3)
-    cover = drops.cover[inside]
-    flat[place] = (flat[place] * (256 - cover) + through * cover >> 8).astype(np.uint8)
-    return result
+    mixed = flat.take(place, axis=0) * drops.clear[:pixels]
+    mixed += behind.reshape(-1, 3).take(seen, axis=0) * drops.light[:pixels]
+    flat[place] = mixed >> 8
+    return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach], dtype=np.uint8)
 
 
 def _places(
@@ -119,9 +120,13 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     parts = [_shape(r, lobe, width) for r, lobe in zip(radius.tolist(), bumps.tolist(), strict=True)]
     count = np.array([len(part[0]) for part in parts], dtype=np.int64)
     dx, dy, seen_x, seen_y, cover, light = (np.concatenate(column) for column in zip(*parts, strict=True))
-    dx, dy, seen_x, seen_y = (np.rint(values).astype(np.int64) for values in (dx, dy, seen_x, seen_y))
-    cover, light = (np.rint(values * 256.0).astype(np.uint16)[:, None] for values in (cover, light))
-    return _Drops(x, y, speed, phase, count, dx, dy, seen_x, seen_y, cover, light, reach)
+    dx, dy, seen_x, seen_y = (np.rint(v).astype(np.intp) for v in (dx, dy, seen_x / 2.0, seen_y / 2.0))
+    cover, light = (np.rint(values * 256.0).astype(np.uint16)[:, None] for values in (cover, light * cover))
+    # A drop's middle is itself up to `reach` outside.
+    beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 2 + 2
+    place = dy * (width + 2 * reach) + dx
+    seen = seen_y * (-(-width // 2) + 2 * beyond) + seen_x
+    return _Drops(x, y, speed, phase, count, place, seen, 256 - cover, light, reach, beyond)
 
 
 def _shape(radius: float, lobe: list[float], width: int) -> tuple[NDArray[np.float64], ...]:

@@ -154,7 +154,7 @@ class SensorLine:
             if level is None:
                 continue
             if fault.name == "speed_noise":
-                value = max(0.0, value + level["sd"] * float(normals(fault.key(moment).generator(fault.name), (1,))[0]))
+                value = max(0.0, value + level["sd"] * float(normals(fault.key(moment), fault.name, (1,))[0]))
             elif fault.name == "speed_bias":
                 value = max(0.0, value * level["factor"])
             elif fault.happens(moment):
@@ -168,7 +168,7 @@ class SensorLine:
             if level is None:
                 continue
             if fault.name == "speed_noise":
-                value = value + level["sd"] * normals(fault.key(moment).generator(fault.name), (len(value),))
+                value = value + level["sd"] * normals(fault.key(moment), fault.name, (len(value),))
             elif fault.name == "speed_bias":
                 value = value * level["factor"]
             elif fault.happens(moment):
