@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from liquid_pilot.deploy.blocks import blocked_head, vector
 from liquid_pilot.deploy.errors import Differs, EngineChoice, ExtraMissing
-from liquid_pilot.deploy.graph import EXTRA, Graph, head
+from liquid_pilot.deploy.graph import EXTRA, Graph
 from liquid_pilot.nn.perception import ConvHead
 
 Engine = Literal["torch", "onnxruntime"]
@@ -105,7 +106,7 @@ class FastHead:
     def __init__(self, perception: ConvHead) -> None:
         graph = Graph()
         shape = (1, perception.height, perception.width, 3)
-        features = head(graph, perception, "image")
+        features = blocked_head(graph, perception, "image", vector())
         model = graph.model({"image": (np.uint8, shape)}, {"features": (features, (1, perception.output_size))})
         self._run = open_session(model.SerializeToString(), torch.get_num_threads()).run
         self._names = ["features"]

@@ -89,17 +89,24 @@ class Graph:
 
 def head(graph: Graph, perception: ConvHead, images: str) -> str:
     """Features (B, 32) of images (B, H, W, 3) uint8: `ConvHead.forward`."""
-    if type(perception) is not ConvHead:
-        raise NotExportable(f"a head of the type {type(perception).__name__} is not known here: only ConvHead is")
+    require_known(perception)
     x = standardised(graph, perception, images)
     for layer in convolutions(perception):
         assert layer.bias is not None
-        x = graph.node("Relu", graph.node("Conv", x, layer.weight, layer.bias, **geometry(layer)))
-    channels, places, _ = perception.weight.shape
-    # The eight dense layers as one batched product, (B, 8, 1, places) x (8, places, 4).
-    maps = graph.node("Reshape", x, np.array([-1, channels, 1, places]))
-    features = graph.node("Add", graph.node("MatMul", maps, perception.weight), perception.bias.unsqueeze(1))
-    return graph.node("Reshape", graph.node("Relu", features), np.array([-1, perception.output_size]))
+        rows, columns = (int(one) for one in layer.padding)
+        geometry: dict[str, Any] = {
+            "kernel_shape": list(layer.kernel_size),
+            "strides": list(layer.stride),
+            "pads": [rows, columns, rows, columns],
+        }
+        x = graph.node("Relu", graph.node("Conv", x, layer.weight, layer.bias, **geometry))
+    return dense(graph, perception, x)
+
+
+def require_known(perception: torch.nn.Module) -> None:
+    """Raise `NotExportable` for a head that is not written down here."""
+    if type(perception) is not ConvHead:
+        raise NotExportable(f"a head of the type {type(perception).__name__} is not known here: only ConvHead is")
 
 
 def standardised(graph: Graph, perception: ConvHead, images: str) -> str:
@@ -111,16 +118,15 @@ def standardised(graph: Graph, perception: ConvHead, images: str) -> str:
     return graph.node("Transpose", graph.node("Reshape", standard, np.array([-1, *shape])), perm=[0, 3, 1, 2])
 
 
+def dense(graph: Graph, perception: ConvHead, maps: str) -> str:
+    """Features (B, 32) of the last maps (B, 8, rows, columns): the eight dense layers."""
+    channels, places, _ = perception.weight.shape
+    # As one batched product, (B, 8, 1, places) x (8, places, 4).
+    flat = graph.node("Reshape", maps, np.array([-1, channels, 1, places]))
+    features = graph.node("Add", graph.node("MatMul", flat, perception.weight), perception.bias.unsqueeze(1))
+    return graph.node("Reshape", graph.node("Relu", features), np.array([-1, perception.output_size]))
+
+
 def convolutions(perception: ConvHead) -> list[torch.nn.Conv2d]:
     """The head's layers."""
     return [layer for layer in perception.convolutions if isinstance(layer, torch.nn.Conv2d)]
-
-
-def geometry(layer: torch.nn.Conv2d) -> dict[str, list[int]]:
-    """The attributes of a Conv node."""
-    rows, columns = (int(one) for one in layer.padding)
-    return {
-        "kernel_shape": list(layer.kernel_size),
-        "strides": list(layer.stride),
-        "pads": [rows, columns, rows, columns],
-    }

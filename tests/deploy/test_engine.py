@@ -13,7 +13,7 @@ from launch.doctor import Finding, examine
 from launch.tasks import task_of
 from launch.versions import results_versions
 from liquid_pilot.deploy import engine
-from liquid_pilot.deploy.engine import VARIABLE, Engine, FastHead, chosen, missing
+from liquid_pilot.deploy.engine import VARIABLE, FastHead, chosen, missing
 from liquid_pilot.deploy.errors import Differs, EngineChoice, ExtraMissing
 from liquid_pilot.deploy.export import TOLERANCE
 from liquid_pilot.nn.perception import ConvHead
@@ -83,8 +83,9 @@ def test_without_the_extra_torch_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_extra
 def test_a_head_that_is_translated_wrongly_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     FastHead(ConvHead(26, 50, seed=1))
-    right = engine.head
-    monkeypatch.setattr(engine, "head", lambda graph, perception, x: right(graph, ConvHead(26, 50, seed=2), x))
+    right = engine.blocked_head
+    other = ConvHead(26, 50, seed=2)
+    monkeypatch.setattr(engine, "blocked_head", lambda graph, _, image, width: right(graph, other, image, width))
     with pytest.raises(Differs, match=VARIABLE):
         FastHead(ConvHead(26, 50, seed=1))
 
@@ -97,24 +98,16 @@ def test_a_whole_drive_is_that_of_torch(name: str, where: str) -> None:
     """Torch drives; both engines see every picture of it, each with its own memory from start to end."""
     scenario: Any = scenarios.load(where)
     env: Any = task_of(scenario).make(scenario)
-    both = {one: policies.load(name, scenario.kind, engine=one) for one in ("torch", "onnxruntime")}
+    both = {one: policies.load(name, scenario.kind, engine=one) for one in engine.ENGINES}
     for policy in both.values():
         policy.reset()
-    observation, info = env.reset(seed=3)
-    worst, steps, over = 0.0, 0, False
+    observation, _ = env.reset(seed=3, options={"duration_s": 15.0})
+    differences, over = [], False
     while not over:
         answers = {one: policy.act(observation) for one, policy in both.items()}
-        worst = max(worst, float(np.abs(answers["torch"] - answers["onnxruntime"]).max()))
-        observation, _, terminated, truncated, info = env.step(answers["torch"])
-        steps += 1
+        differences.append(np.abs(answers["torch"] - answers["onnxruntime"]).max())
+        observation, _, terminated, truncated, _ = env.step(answers["torch"])
         over = terminated or truncated
     env.close()
-    assert info["success"]
-    assert steps > 150
-    assert worst < TOLERANCE, worst
-    logging.getLogger(__name__).info("%s: %d steps, worst %.1e", name, steps, worst)
-
-
-def test_engines_are_named() -> None:
-    names: tuple[Engine, ...] = engine.ENGINES
-    assert names == ("torch", "onnxruntime")
+    assert len(differences) >= 200
+    assert max(differences) < TOLERANCE
