@@ -25,12 +25,14 @@ class Backend:
         name: ``embedded`` or ``carla``.
         host, port: of the CARLA server.
         town: one of its maps or an OpenDRIVE file, instead of the scenarios' roads.
+        timeout: s after which a server that does not answer counts as lost.
     """
 
     name: Name = "embedded"
     host: str = HOST
     port: int = PORT
     town: str | None = None
+    timeout: float = 20.0
 
     @property
     def remote(self) -> bool:
@@ -58,6 +60,7 @@ class Backend:
             host=self.host,
             port=self.port,
             town=self.town,
+            timeout=self.timeout,
         )
 
     def identity(self, task: Task) -> dict[str, str]:

@@ -6,6 +6,9 @@ import sys
 
 import carla
 
+CARLA = {"backend": "carla", "port": int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 0}
+"""The options of an environment on the server under test."""
+
 
 def connect():
     """A client of the server under test."""
@@ -58,3 +61,20 @@ def refused(call, *words):
     else:
         raise AssertionError("not refused")
     assert all(word in text for word in words), text
+
+
+def scenario(**parts):
+    """A drive on one of our maps, with what else is given of it."""
+    from scenarios.schema import Scenario
+
+    road, length = {"map": parts.pop("map")}, parts.pop("length", 100.0)
+    data = {"description": "A test", "road": road, "route": {"length_m": length}, **parts}
+    return Scenario.from_dict(data, "test")
+
+
+def driven(*, mode="state", render_mode=None, traffic=0, timeout=60.0, **parts):
+    """An environment on the server under test."""
+    from envs.driving.backends import make_lane_keeping
+
+    options = {"traffic": traffic, "timeout": timeout, **CARLA}
+    return make_lane_keeping(scenario(**parts), observation_mode=mode, render_mode=render_mode, **options)

@@ -94,13 +94,17 @@ def _start(road: Any, name: str, spec: RouteSpec) -> Any:
 
 
 def _longest(road: Any, name: str) -> Any:
-    """The beginning of the longest lane outside junctions; among equals the lowest road number."""
-    best: tuple[float, int, int] | None = None
+    """The beginning of the longest innermost lane on the traffic's own side, outside junctions; of others only where
+    there is none. Among equals the lowest road number counts."""
+    best: tuple[bool, int, int, int] | None = None
     found = None
-    for begin, _ in road.get_topology():
+    # The topology leaves lanes out that nothing leads to, the first of a single road among them.
+    for begin in (*(pair[0] for pair in road.get_topology()), *road.generate_waypoints(LONGEST)):
         if begin.is_junction:
             continue
-        rank = (-float(len(begin.next_until_lane_end(2.0))), int(begin.road_id), abs(int(begin.lane_id)))
+        lane = int(begin.lane_id)
+        metres = len(_rest(begin, 1.0))
+        rank = (lane != -1, -metres, int(begin.road_id), abs(lane))
         if best is None or rank < best:
             best, found = rank, begin
     if found is None:
@@ -159,13 +163,21 @@ def _walk(waypoint: Any, via: list[str]) -> Iterator[Any]:
 def _leads_to(waypoint: Any, road: str) -> bool:
     if str(waypoint.road_id) == road:
         return True
-    behind = waypoint.next_until_lane_end(_LOOK)[-1].next(_LOOK)
+    behind = _rest(waypoint, _LOOK)[-1].next(_LOOK)
     return any(str(other.road_id) == road for other in behind)
+
+
+def _rest(waypoint: Any, stride: float) -> list[Any]:
+    """The waypoints to the end of the lane, at least the given one."""
+    try:
+        return list(waypoint.next_until_lane_end(stride)) or [waypoint]
+    except RuntimeError:  # it is at the end, or the lane has no length
+        return [waypoint]
 
 
 def _turn(waypoint: Any) -> float:
     """Degrees by which the lane turns to its end."""
-    end = waypoint.next_until_lane_end(_LOOK)[-1]
+    end = _rest(waypoint, _LOOK)[-1]
     turned = (end.transform.rotation.yaw - waypoint.transform.rotation.yaw + 180.0) % 360.0 - 180.0
     return float(abs(turned))
 
