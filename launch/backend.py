@@ -66,7 +66,7 @@ class Backend:
     def identity(self, task: Task) -> dict[str, str]:
         """What results and drives keep of it: nothing for the embedded world, else backend, map and server.
 
-        Raises BadSelection for what no CARLA server does, ServerUnreachable where none answers.
+        Raises BadSelection for what no CARLA server does, ServerUnreachable, VersionMismatch.
         """
         if not self.remote:
             return {}
@@ -74,13 +74,11 @@ class Backend:
             raise BadSelection(
                 f"backend carla drives cars; scenarios of the kind {task.kind} are for the embedded world"
             )
-        from envs.carla.client.session import Address, require_somebody
-        from launch.serve import server_identity
+        from envs.carla.client.probe import server_identity
+        from envs.carla.client.session import Address, require_server
 
-        require_somebody(Address(self.host, self.port))
-        server = server_identity(self.host, self.port)
-        if server is None:
-            raise BadSelection(f"what listens on {self.host}:{self.port} is no CARLA server: check --host and --port")
+        require_server(Address(self.host, self.port))
+        server = server_identity(self.host, self.port) or "gone"
         found = {"backend": "carla", "carla server": server}
         return found if self.town is None else found | {"town": Path(self.town).name}
 

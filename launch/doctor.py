@@ -99,13 +99,14 @@ def _carla() -> Finding:
 
 
 def _carla_server() -> Finding:
-    from launch.serve import CARLA_PORT, CARLA_VERSION, server_version
+    from envs.carla.client.probe import server_identity
+    from launch.serve import CARLA_PORT, CARLA_VERSION
 
     where = f"127.0.0.1:{CARLA_PORT}"
-    version = server_version("127.0.0.1", CARLA_PORT)
+    version = server_identity("127.0.0.1", CARLA_PORT)
     if version is None:
         return Finding("carla server", "note", f"none on {where}", "liquid-pilot serve (no GPU), or CARLA's own")
-    if version != CARLA_VERSION:
+    if version.split(",")[0] != CARLA_VERSION:
         cure = f"use CARLA {CARLA_VERSION}: clients of other versions misread its messages"
         return Finding("carla server", "note", f"{version} on {where}", cure)
     return Finding("carla server", "good", f"{version} on {where}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 
 from launch.console import say
 
 CARLA_PORT = 2000
 CARLA_VERSION = "0.9.16"
-_PATIENCE = 2.0
-"""Seconds for a server to say its version."""
 
 
 def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbose: bool) -> None:
@@ -42,43 +39,3 @@ def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbo
 
     serve(Options(host=host, port=port, map=map_name, theme=theme, seed=seed), ready)
     say("stopped")
-
-
-def server_version(host: str, port: int) -> str | None:
-    """The version of the CARLA server (ours or CARLA's own) that listens there; None when none answers."""
-    found = _ask(host, port, "version")
-    return found if isinstance(found, str) else None
-
-
-def server_identity(host: str, port: int) -> str | None:
-    """Version and kind of the CARLA server that listens there, for results; None when none answers."""
-    version = server_version(host, port)
-    if version is None:
-        return None
-    from scenarios import maps
-
-    found = _ask(host, port, "get_available_maps")
-    names = {str(name).rsplit("/", 1)[-1] for name in found} if isinstance(found, list) else set()
-    return f"{version}, liquid-pilot serve" if names & set(maps.shipped()) else version
-
-
-def _ask(host: str, port: int, method: str) -> object:
-    """What a CARLA server answers to a call without arguments; None when none answers.
-
-    Without the wheel, which need not be there, and which would wait for minutes.
-    """
-    import msgpack
-
-    try:
-        with socket.create_connection((host, port), timeout=_PATIENCE) as connection:
-            connection.sendall(msgpack.packb([0, 1, method, [[False]]]))
-            unpacker = msgpack.Unpacker(raw=False, max_buffer_size=65536)
-            while data := connection.recv(4096):
-                unpacker.feed(data)
-                for _, _, _, result in unpacker:
-                    answer: object = result[0][1]
-                    return answer
-    # Whoever else listens there may say anything.
-    except (OSError, ValueError, TypeError, IndexError, msgpack.UnpackException):
-        return None
-    return None

@@ -39,9 +39,11 @@ def test_no_call_is_both_had_and_refused():
 
 
 def test_the_doctor_finds_a_server_and_says_what_to_do_without_one(server, tmp_path):
-    from launch.serve import server_version
+    from envs.carla.client.probe import server_identity, server_version
 
     assert server_version("127.0.0.1", server.port) == "0.9.16"
+    assert server_identity("127.0.0.1", server.port) == "0.9.16, liquid-pilot serve"
+    assert server_identity("127.0.0.1", server.stream_port) is None
     assert server_version("127.0.0.1", server.stream_port) is None  # something else that listens
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -51,7 +53,7 @@ def test_the_doctor_finds_a_server_and_says_what_to_do_without_one(server, tmp_p
         [sys.executable, "-m", "launch.cli", "doctor"], capture_output=True, text=True, check=False, cwd=PAGE.parents[1]
     )
     assert re.search(r"carla client +0\.9\.16", told.stdout)
-    assert re.search(r"carla server +(none on .*liquid-pilot serve|0\.9\.16 on )", told.stdout)
+    assert re.search(r"carla server +(none on .*liquid-pilot serve|0\.9\.16.* on )", told.stdout)
 
 
 def test_the_command_has_an_example():

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NamedTuple
 
+from envs.carla.client.probe import server_version
 from envs.carla.client.wheel import VERSION, wheel
 from envs.carla.errors import (
     BadSettings,
@@ -88,10 +89,14 @@ class Session:
         self._actors: list[Any] = []
         self._manager: Any = None
         self._loaded: tuple[int, str] | None = None
-        require_somebody(address)
+        require_server(address)
         self.client = self.carla.Client(address.host, address.port)
-        self._require_version()
         self.client.set_timeout(timeout)
+        if self.client.get_client_version() != VERSION:
+            raise VersionMismatch(
+                f"the carla package is {self.client.get_client_version()}, servers speak {VERSION}: "
+                f"pip install carla=={VERSION}"
+            )
         with self.speaking("get_world"):
             self.world: Any = self.client.get_world()
             self._before = self.world.get_settings()
@@ -140,22 +145,6 @@ class Session:
         """Is it still there? Raises ServerLost."""
         with self.speaking("get_server_version"):
             self.client.get_server_version()
-
-    def _require_version(self) -> None:
-        self.client.set_timeout(_FIRST)
-        try:
-            there, here = self.client.get_server_version(), self.client.get_client_version()
-        except RuntimeError as error:
-            raise ServerUnreachable(
-                f"what listens on {self.address} does not answer like a CARLA server: check host and port, or wait "
-                "until it has started"
-            ) from error
-        # The wheel only warns, and later crashes on messages that it misreads.
-        if there != here:
-            raise VersionMismatch(
-                f"the server on {self.address} is CARLA {there}, the carla package {here}: "
-                f"use a server {VERSION} with carla=={VERSION}"
-            )
 
     def _require_standstill(self) -> None:
         """A synchronous world was left behind by a dead run, or somebody drives it."""
@@ -364,13 +353,26 @@ def _listens(address: Address) -> bool:
         return False
 
 
-def require_somebody(address: Address) -> None:
-    """Raise ServerUnreachable where nobody listens: the wheel itself would try for the whole time-out, and end in a
-    message about the simulator."""
+def require_server(address: Address) -> None:
+    """See that a server of our version is there, before the wheel meets it. Raises ServerUnreachable, VersionMismatch.
+
+    The wheel would wait for the whole time-out where nobody listens, abort the process where somebody else does, and
+    only warn of another version, whose messages it misreads and crashes on.
+    """
     if not _listens(address):
         raise ServerUnreachable(
             f"no CARLA server on {address}: start one (`liquid-pilot serve --port {address.port}`, or CARLA {VERSION} "
             "itself), or give --host and --port of one"
+        )
+    version = server_version(*address, _FIRST)
+    if version is None:
+        raise ServerUnreachable(
+            f"what listens on {address} does not answer as a CARLA server does: check host and port, or wait until it "
+            "has started"
+        )
+    if version != VERSION:
+        raise VersionMismatch(
+            f"the server on {address} is CARLA {version}, the carla package {VERSION}: use a server of that version"
         )
 
 
