@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.control import control_steps
 from benchmarks.environment import say
 
 INPUTS = 32
@@ -35,6 +36,7 @@ CASES_OF_TWO = ((1, 256), (16, 32), (64, 256))
 MEMORY_CASE = (64, 256)
 RESULTS = Path(__file__).parent / "results" / "ltc.json"
 ROUNDS = 7
+PARTS = ["training", "steps", "control", "memory", "sizes"]
 
 
 @contextlib.contextmanager
@@ -163,7 +165,7 @@ def quantiles(run: Callable[[], Any], count: int) -> tuple[float, float]:
 
 
 def single_steps(count: int) -> dict[str, dict[str, float]]:
-    """One step of one sample without gradients, and whole control steps (image in, action out), microseconds."""
+    """One step of one sample without gradients, microseconds."""
     import torch
 
     from liquid_pilot.nn import PilotConfig, PilotNetwork
@@ -174,7 +176,6 @@ def single_steps(count: int) -> dict[str, dict[str, float]]:
     cell, hidden = torch.nn.LSTMCell(INPUTS, 64), (torch.zeros(1, 64), torch.zeros(1, 64))
     lstm_state = tuple(part[None] for part in hidden)
     pilot = PilotNetwork(PilotConfig.build(controller="ncp19")).eval()
-    image = torch.randint(0, 255, (1, 1, 78, 200, 3), dtype=torch.uint8)
     measured, pilot_state = torch.zeros(1, 1, len(pilot.config.measurements)), pilot.initial_state(1)
     encoded = torch.randn(1, 1, pilot.head.output_size)
     ours, theirs, lstm = networks["c"][0].eval(), networks["ncps"][0], networks["lstm64"][0]
@@ -185,8 +186,6 @@ def single_steps(count: int) -> dict[str, dict[str, float]]:
         "lstm64": ("c", lambda: lstm(features, lstm_state)),
         "lstm64 cell": ("c", lambda: cell(features[0], hidden)),
         "control: liquid part": ("c", lambda: pilot.control(encoded, measured, pilot_state, elapsed)),
-        "control: whole step": ("c", lambda: pilot(image, measured, pilot_state, elapsed)),
-        "control: whole step, torch path": ("torch", lambda: pilot(image, measured, pilot_state, elapsed)),
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     with torch.no_grad():
@@ -299,7 +298,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark, or one part of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds")
-    parser.add_argument("--only", choices=["training", "steps", "memory", "sizes"], help="one part, kept with the rest")
+    parser.add_argument(
+        "--only", choices=["training", "steps", "control", "memory", "sizes"], help="one part, kept with the rest"
+    )
     parser.add_argument("--threads", type=int, choices=[1, 2], help="train with as many only (both otherwise)")
     parser.add_argument("--picture", type=Path, help="also draw the curves here")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
@@ -332,6 +333,8 @@ def main(arguments: list[str] | None = None) -> int:
             table["training"] = rows + training(threads, given.rounds)
     if given.only in (None, "steps"):
         table["single step, us"] = single_steps(300)
+    if given.only in (None, "control"):
+        table["control step, ms"] = control_steps(60)
     if given.only in (None, "memory"):
         table["memory, MiB"] = memory()
     if given.only in (None, "sizes"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from liquid_pilot.deploy.engine import Engine, FastHead, chosen, say_once
 from liquid_pilot.nn.checkpoint import load_checkpoint
@@ -57,13 +57,12 @@ class NeuralPolicy(Policy):
         self.name = folder.resolve().parent.name if folder.name == "best" else folder.resolve().name
         self.cruise_speed = cruise_speed
         self._steers_only = self.config.actions == ("steering",)
-        self._states = self.network.initial_state(0)
+        self._states: npt.NDArray[np.float32] = np.zeros((0, self.network.controller.state_size), np.float32)
 
     def reset(self, rows: Sequence[int] = (0,)) -> None:
         """Forget everything about these rows."""
         self._make_room(rows)
-        with torch.inference_mode():
-            self._states[list(rows)] = self.network.initial_state(len(rows))
+        self._states[list(rows)] = 0.0  # `PilotNetwork.initial_state`
 
     def act_rows(self, rows: Sequence[int], observations: Sequence[Observation], infos: Sequence[Info]) -> Action:
         """Actions (len(rows), A) in [-1, 1] from ``image``, ``elapsed`` and the measurements of the observations.
@@ -72,56 +71,47 @@ class NeuralPolicy(Policy):
         """
         del infos  # the truth is none of an honest policy's business
         self._make_room(rows)
+        count, chosen_rows = len(rows), list(rows)
+        # Plain arrays, filled up to whole chunks: for things this small every call of torch costs more than its work.
+        padded = -(-count // CONTROL_CHUNK) * CONTROL_CHUNK
+        features = np.zeros((padded, 1, self.network.head.output_size), np.float32)
+        measured = np.zeros((padded, 1, len(self.config.measurements)), np.float32)
+        elapsed = np.zeros((padded, 1), np.float32)
+        states = np.zeros((padded, self._states.shape[1]), np.float32)
+        states[:count] = self._states[chosen_rows]
+        outputs = np.zeros((padded, len(self.config.actions)), np.float32)
         with torch.inference_mode():
-            features = self._features(observations)
-            padded = features.shape[0]
-            measured, elapsed = self._measured(observations, padded)
-            states = self.network.initial_state(padded)
-            states[: len(rows)] = self._states[list(rows)]
-            outputs = []
+            for row, observation in enumerate(observations):
+                features[row] = self._encoded(observation)
+                elapsed[row] = _element(observation, "elapsed", 0, self.name)
+                for column, one in enumerate(self.config.measurements):
+                    measured[row, 0, column] = _element(observation, one.observation, one.index, self.name)
             for begin in range(0, padded, CONTROL_CHUNK):
                 chunk = slice(begin, begin + CONTROL_CHUNK)
-                output, states[chunk] = self.network.control(
-                    features[chunk, None], measured[chunk], states[chunk], elapsed[chunk]
-                )
-                outputs.append(output[:, 0])
-            actions = self.network.actions(torch.cat(outputs))[: len(rows)]
-            if not bool(torch.isfinite(actions).all()):
-                raise NonFiniteOutput(f"{self.name} answers with NaN or infinity: train it again or take another one")
-            self._states[list(rows)] = states[: len(rows)]
-            result: Action = actions.clamp(-1.0, 1.0).numpy().copy()
-        return self._with_cruise(result, observations) if self._steers_only else result
+                given = [torch.from_numpy(one[chunk]) for one in (features, measured, states, elapsed)]
+                output, state = self.network.control(*given)
+                outputs[chunk] = self.network.actions(output[:, 0]).numpy()
+                states[chunk] = state.numpy()
+        actions: Action = outputs[:count]
+        if not math.isfinite(actions.sum()):
+            raise NonFiniteOutput(f"{self.name} answers with NaN or infinity: train it again or take another one")
+        self._states[chosen_rows] = states[:count]
+        actions = actions.clip(-1.0, 1.0)
+        return self._with_cruise(actions, observations) if self._steers_only else actions
 
-    def _features(self, observations: Sequence[Observation]) -> Tensor:
-        """Features (padded, 32), padded to whole control chunks."""
+    def _encoded(self, observation: Observation) -> npt.NDArray[np.float32]:
+        """Features (1, 32) of the picture."""
+        image = _read(observation, "image", self.name)
         size = (self.config.image_height, self.config.image_width, 3)
-        padded = -(-len(observations) // CONTROL_CHUNK) * CONTROL_CHUNK
-        features = torch.zeros(padded, self.network.head.output_size)
-        for row, observation in enumerate(observations):
-            image = _read(observation, "image", self.name)
-            if image.shape != size or image.dtype != np.uint8:
-                raise BadObservation(
-                    f"{self.name} reads images of shape {size} and type uint8; "
-                    f"the observation's has shape {image.shape} and type {image.dtype}"
-                )
-            features[row] = self._encoded(image)
-        return features
-
-    def _encoded(self, image: npt.NDArray[Any]) -> Tensor:
-        """Features (1, 32)."""
+        if image.shape != size or image.dtype != np.uint8:
+            raise BadObservation(
+                f"{self.name} reads images of shape {size} and type uint8; "
+                f"the observation's has shape {image.shape} and type {image.dtype}"
+            )
         if self._fast is not None:
-            return torch.from_numpy(self._fast(image))
-        return self.network.encode(torch.from_numpy(np.array(image))[None])  # a copy: it may be read-only
-
-    def _measured(self, observations: Sequence[Observation], padded: int) -> tuple[Tensor, Tensor]:
-        """Measurements (padded, 1, K) and elapsed times (padded, 1)."""
-        measured = torch.zeros(padded, 1, len(self.config.measurements))
-        elapsed = torch.zeros(padded, 1)
-        for row, observation in enumerate(observations):
-            elapsed[row, 0] = _element(observation, "elapsed", 0, self.name)
-            for column, one in enumerate(self.config.measurements):
-                measured[row, 0, column] = _element(observation, one.observation, one.index, self.name)
-        return measured, elapsed
+            return self._fast(image)
+        features: npt.NDArray[np.float32] = self.network.encode(torch.from_numpy(image[None].copy())).numpy()
+        return features
 
     def _with_cruise(self, steering: Action, observations: Sequence[Observation]) -> Action:
         speeds = np.array([_element(one, "speed", 0, self.name) for one in observations], np.float32)
@@ -129,23 +119,22 @@ class NeuralPolicy(Policy):
         return np.stack([steering[:, 0], acceleration], 1).astype(np.float32)
 
     def _make_room(self, rows: Sequence[int]) -> None:
-        missing = max(rows, default=-1) + 1 - self._states.shape[0]
+        missing = max(rows, default=-1) + 1 - len(self._states)
         if missing > 0:
-            with torch.inference_mode():
-                self._states = torch.cat([self._states, self.network.initial_state(missing)])
+            self._states = np.concatenate([self._states, np.zeros((missing, self._states.shape[1]), np.float32)])
 
 
-def _read(observation: Observation, key: str, reader: str) -> npt.NDArray[np.generic]:
+def _read(observation: Observation, key: str, reader: str) -> npt.NDArray[Any]:
     if key not in observation:
         raise BadObservation(f"{reader} reads {key!r}, but the observation has only {', '.join(observation)}")
     return observation[key]
 
 
 def _element(observation: Observation, key: str, index: int, reader: str) -> float:
-    values = np.ravel(_read(observation, key, reader))
+    values = np.asarray(_read(observation, key, reader))
     if index >= values.size:
         raise BadObservation(f"{reader} reads element {index} of {key!r}, but the observation has {values.size}")
-    value = float(values[index])
-    if not np.isfinite(value):
+    value = float(values.flat[index])
+    if not math.isfinite(value):
         raise BadObservation(f"{key!r} of the observation is {value}: {reader} needs a finite number")
     return value

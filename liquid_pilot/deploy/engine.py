@@ -108,14 +108,21 @@ class FastHead:
         shape = (1, perception.height, perception.width, 3)
         features = blocked_head(graph, perception, "image", vector())
         model = graph.model({"image": (np.uint8, shape)}, {"features": (features, (1, perception.output_size))})
-        self._run = open_session(model.SerializeToString(), torch.get_num_threads()).run
-        self._names = ["features"]
+        self._open(model.SerializeToString())
         self._compare(perception, shape)
+
+    def _open(self, model: bytes) -> None:
+        self._model = model
+        self._run = open_session(model, torch.get_num_threads()).run
+        self._names = ["features"]
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Features (1, 32) of one image (H, W, 3)."""
         features: npt.NDArray[np.float32] = self._run(self._names, {"image": image[None]})[0]
         return features
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self._model,)  # sessions cannot be pickled or copied
 
     def _compare(self, perception: ConvHead, shape: tuple[int, ...]) -> None:
         # A gradient with edges: every layer answers to it.
@@ -128,3 +135,10 @@ class FastHead:
                 f"features from ONNX Runtime differ from torch's by {off:.2g}: this is a defect of liquid-pilot; "
                 f"{VARIABLE}=torch goes on without it"
             )
+
+
+def _reopened(model: bytes) -> FastHead:
+    """A stored `FastHead`, with as many threads as torch has here."""
+    fast = FastHead.__new__(FastHead)
+    fast._open(model)
+    return fast

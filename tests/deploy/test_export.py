@@ -1,6 +1,8 @@
 """ONNX files: they answer as torch does, say what they are, and are whole or not there."""
 
 import json
+import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,11 +53,11 @@ def test_every_form_of_cfc(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["ncp19-lane", "ncp19-flight"])
-def test_the_zoo_over_a_thousand_steps(name: str, tmp_path: Path) -> None:
-    path, found = export_policy(name, tmp_path / "new" / "policy.onnx")
+def test_the_zoo_over_a_thousand_steps(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, found = export_policy(name, tmp_path / "new" / f"{name}.onnx")
     assert found.steps == 1000
     assert max(found.action, found.state) < TOLERANCE
-    assert [file.name for file in path.parent.iterdir()] == ["policy.onnx"]
+    assert [file.name for file in path.parent.iterdir()] == [f"{name}.onnx"]
     session = open_session(path.read_bytes(), 1)
     told = session.get_modelmeta().custom_metadata_map
     config = load_checkpoint(policies.ZOO / name).config
@@ -69,6 +71,20 @@ def test_the_zoo_over_a_thousand_steps(name: str, tmp_path: Path) -> None:
     assert PilotConfig.build(json.loads(told["network"])) == config
     assert json.loads(told["check"])["steps"] == 1000
     assert told["version"]
+    if name == "ncp19-lane":
+        monkeypatch.chdir(path.parent)
+        answer = runpy.run_path(str(example(tmp_path)))
+        assert answer["names"] == ["steering", "acceleration"]
+        assert answer["action"].shape == (1, 2)
+
+
+def example(folder: Path) -> Path:
+    """What docs/deployment.md tells people to write."""
+    page = Path(__file__).parents[2] / "docs" / "deployment.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    script = folder / "example.py"
+    script.write_text(block)
+    return script
 
 
 def test_rows_of_a_batch_are_those_of_a_policy(tmp_path: Path) -> None:
@@ -144,7 +160,7 @@ def test_what_differs_is_not_left_behind(
 def test_what_cannot_be_exported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotExportable, match="expert is a program"):
         export_policy("expert", None)
-    with pytest.raises(UnknownPolicy, match=r"did you mean ncp19-lane\?"):
+    with pytest.raises(UnknownPolicy, match=r"did you mean ncp19-lane"):
         export_policy("ncp19-lan", None)
     (tmp_path / "config.json").write_text('{"agent": {"kind": "flight", "algorithm": "PPO"}, "format": 1}')
     with pytest.raises(NotExportable, match="Stable-Baselines3"):

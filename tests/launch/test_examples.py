@@ -17,6 +17,7 @@ COMMANDS = (
     ("replay",),
     ("train",),
     ("evaluate",),
+    ("export",),
 )
 """In an order in which each finds what it needs.
 
@@ -48,6 +49,7 @@ def test_examples_work_as_printed(tmp_path: Path) -> None:
         assert answer.stdout
     assert (tmp_path / "results/first/report.html").is_file()
     assert (tmp_path / "runs/mine/best/weights.safetensors").is_file()
+    assert (tmp_path / "ncp19-lane.onnx").is_file()
     assert len(list((tmp_path / "drives/mine").glob("*.mcap"))) == 40
 
 
