@@ -136,7 +136,7 @@ def _line_mean(image: Image, radius: float, sigma: float, angle: float, way: flo
     for x, y, share in zip(right, down, shares, strict=True):
         np.multiply(source[reach + y :, reach + x :][:height, :width], kind(share), out=part)
         total += part
-    return (total >> kind(depth)).astype(np.uint8)
+    return np.asarray(total >> kind(depth), dtype=np.uint8)
 
 
 def _padded(image: Image, reach: int) -> Image:

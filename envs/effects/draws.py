@@ -56,7 +56,7 @@ def bits16(key: Key, purpose: str, shape: tuple[int, ...]) -> NDArray[np.uint16]
 def uniforms(key: Key, purpose: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1), of 53 bits."""
     count = int(np.prod(shape))
-    return ((words(key, purpose, count) >> np.uint64(11)) * 2.0**-53).reshape(shape)
+    return np.asarray((words(key, purpose, count) >> np.uint64(11)) * 2.0**-53, dtype=np.float64).reshape(shape)
 
 
 @cache

@@ -72,17 +72,18 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     columns, rows = _places(drops, number, key.frame, height, width)
     # With a margin all around nothing has to be asked whether it is inside.
     reach, beyond = drops.reach, drops.beyond
-    result = cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE)
+    result = np.asarray(cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE), np.uint8)
     # A drop shows the scene much smaller: without a blur first, single pixels of it would glitter.
     behind = cv2.blur(image, (max(3, width // 40) | 1,) * 2)[::2, ::2]
-    behind = cv2.copyMakeBorder(behind, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
+    behind = np.asarray(cv2.copyMakeBorder(behind, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE), np.uint8)
     place = np.repeat((rows + 2 * reach) * (width + 2 * reach) + columns + reach, count)
     place += drops.place[:pixels]
     seen = np.repeat(((rows >> 1) + beyond) * behind.shape[1] + (columns >> 1) + beyond, count)
     seen += drops.seen[:pixels]
     flat = result.reshape(-1, 3)
     mixed = flat.take(place, axis=0) * drops.clear[:pixels]
-    mixed += behind.reshape(-1, 3).take(seen, axis=0) * drops.light[:pixels]
+    through = np.asarray(behind.reshape(-1, 3).take(seen, axis=0) * drops.light[:pixels], dtype=np.uint16)
+    mixed += through
     flat[place] = mixed >> 8
     return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach], dtype=np.uint8)
 

@@ -131,12 +131,11 @@ def test_drops_on_the_lens_stay_for_a_while() -> None:
     from envs.effects.weather.lens import wet_lens
 
     rng = np.random.default_rng(0)
-    before = rng.random((3, 78, 200)).astype(np.float32)
+    before = rng.integers(0, 256, (78, 200, 3), dtype=np.uint8)
     masks = []
     for frame in (100, 102, 700):
-        planes = before.copy()
-        wet_lens(planes, weather_of(PRESETS["storm"]), Key(5, frame))
-        masks.append((planes != before).any(axis=0))
+        after = wet_lens(before, weather_of(PRESETS["storm"]), Key(5, frame))
+        masks.append((after != before).any(axis=2))
     here, soon, later = masks
     assert 0.01 < here.mean() < 0.25
     assert (here & soon).sum() > 0.8 * here.sum()

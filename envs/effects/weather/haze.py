@@ -64,7 +64,7 @@ def _fog_depth(shot: Shot, now: Conditions) -> Plane:
     climb = shot.world[2] / shot.rays.stretch * np.float32(now.fog_falloff)
     # Downhill the fog thickens, but not without limit: below the camera is the ground.
     u = np.clip(climb * way, -4.0, 60.0)
-    u[np.abs(u) < 1e-3] = 1e-3
+    np.copyto(u, np.float32(1e-3), where=np.abs(u) < 1e-3)
     mean = (1.0 - np.asarray(cv2.exp(-u))) / u
     if start > 0.0:
         mean *= cv2.exp(-np.clip(climb * np.minimum(start, reach), -4.0, 60.0))

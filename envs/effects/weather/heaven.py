@@ -9,6 +9,7 @@ a picture: weather may change with every frame, and nothing may jump.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -112,6 +113,7 @@ class Heaven:
 
     def __init__(self, sky: Sky) -> None:
         self.sky = sky
+        self._last: tuple[Conditions, Tones] | None = None
 
     @cached_property
     def disc(self) -> Disc:
@@ -120,6 +122,13 @@ class Heaven:
 
     def tones(self, now: Conditions) -> Tones:
         """Colours of the sky under these conditions."""
+        # Several parts of a frame ask, mostly for what was there in the frame before.
+        last = self._last
+        if last is None or last[0] is not now:
+            last = self._last = now, self._tones(now)
+        return last[1]
+
+    def _tones(self, now: Conditions) -> Tones:
         hour = now.hour
         zenith = blend(hour.zenith, self.sky.zenith, hour.own)
         horizon = blend(hour.horizon, self.sky.horizon, hour.own)
@@ -151,39 +160,65 @@ class Heaven:
         up = np.clip(rays[2], -0.16, 1.0)
         thin = 1.0 - np.maximum(up, 0.0)
         thin = thin * thin * thin
-        towards = now.sun[0] * rays[0] + now.sun[1] * rays[1] + now.sun[2] * rays[2]
-        np.maximum(towards, 0.0, out=towards)
-        wide = towards * towards
-        wide = wide * wide
-        # The sun's side of a low sky glows along the horizon, and the air around the sun everywhere.
-        glow = wide * thin * np.float32((1.0 - now.hour.own) * (1.0 - now.overcast))
-        halo = wide * wide * wide * wide
-        halo *= np.float32(0.35 * now.direct * min(now.haze_glow, 2.5))
+        result = _outer([low - high for low, high in zip(tone.horizon, tone.zenith, strict=True)], thin)
+        result += _column(tone.zenith)
+        # Much of what follows is nothing in some weathers: only what is there is computed.
+        glow = towards = None
+        shine = (1.0 - now.hour.own) * (1.0 - now.overcast)
+        if shine > 0.0 or now.direct > 0.0:
+            towards = now.sun[0] * rays[0] + now.sun[1] * rays[1] + now.sun[2] * rays[2]
+            np.maximum(towards, 0.0, out=towards)
+            wide = towards * towards
+            wide *= wide
+            # The sun's side of a low sky glows along the horizon, and the air around the sun everywhere.
+            if shine > 0.0:
+                glow = wide * thin * np.float32(shine)
+                result += (_column(tone.glow) - result) * glow
+            if now.direct > 0.0:
+                wide *= wide
+                wide *= wide * np.float32(0.35 * now.direct * min(now.haze_glow, 2.5))
+                result += (_column(tone.glow) - result) * wide
         places = _places(rays)
-        field, lit, star = (part * np.float32(1.0 / 255.0) for part in _channels(places, self.disc.clouds))
-        threshold = 0.66 - 0.34 * now.clouds
-        cover = _smoothstep((field - threshold) / _SOFT)
-        cover *= _smoothstep(up / (0.10 - 0.085 * now.overcast)) * np.float32(0.92 + 0.08 * now.overcast)
-        # Closed cloud has a texture too: darker where it is thick.
-        body = 1.0 + (0.5 - field) * np.float32(1.1 * now.overcast * (0.6 + 0.4 * now.rain))
-        thick = np.float32(min(1.0, 1.25 * now.overcast))
-        white = (0.80 + 0.20 * lit) * (1.0 - thick)
-        starlight = star * np.float32(0.8 * smooth(-6.0, -14.0, _altitude(now))) * (1.0 - cover)
-        disc_light = sun_disc(towards, now)
-        hills = _channels(places, self.disc.hills)
-        behind = 1.0 - hills[3] * np.float32(1.0 / 255.0)
-        result = np.empty((3, len(up)), dtype=np.float32)
-        for channel in range(3):
-            plain = tone.zenith[channel] + (tone.horizon[channel] - tone.zenith[channel]) * thin
-            plain += (tone.glow[channel] - plain) * glow
-            plain += (tone.glow[channel] - plain) * halo + starlight
-            cloud = now.hour.cloud[channel] * white + tone.grey[channel] * thick * body
-            cloud += (tone.glow[channel] - cloud) * (0.4 * glow)
-            plain += (cloud - plain) * cover
-            plain += disc_light * _SUN[channel]
-            hill = hills[channel] * np.float32(tone.hills[channel] / 255.0)
-            result[channel] = hill + (plain - hill) * behind
+        self._cloud(result, places, up, glow, now)
+        if towards is not None and now.direct > 0.0:
+            result += _outer(_SUN, sun_disc(towards, now))
+        hills = _planes(places.of(self.disc.hills), 1.0 / 255.0)
+        hill, behind = hills[:3], 1.0 - hills[3]
+        hill *= _column(tone.hills)
+        result -= hill
+        result *= behind
+        result += hill
         return result
+
+    def _cloud(
+        self, plain: Planes, places: Places, up: NDArray[np.float32], glow: NDArray[np.float32] | None, now: Conditions
+    ) -> None:
+        """Put clouds, and the stars between them, before a cloudless sky ``plain`` (3, P), which is changed."""
+        tone = self.tones(now)
+        field, lit, star = _planes(places.of(self.disc.clouds), 1.0 / 255.0)
+        threshold = 0.66 - 0.34 * now.clouds
+        cover = _smoothstep((field - threshold) * np.float32(1.0 / _SOFT))
+        cover *= _smoothstep(up * np.float32(1.0 / (0.10 - 0.085 * now.overcast)))
+        cover *= np.float32(0.92 + 0.08 * now.overcast)
+        stars = 0.8 * smooth(-6.0, -14.0, _altitude(now))
+        if stars > 0.0:
+            plain += star * np.float32(stars) * (1.0 - cover)
+        thick = min(1.0, 1.25 * now.overcast)
+        cloud: NDArray[np.float32] | None = None
+        if thick > 0.0:
+            # Closed cloud has a texture too: darker where it is thick.
+            strength = 1.1 * now.overcast * (0.6 + 0.4 * now.rain)
+            body = np.float32(thick * (1.0 + 0.5 * strength)) - field * np.float32(thick * strength)
+            cloud = _outer(tone.grey, body)
+        if thick < 1.0:
+            white = _outer(now.hour.cloud, lit * np.float32(0.20 * (1.0 - thick)) + np.float32(0.80 * (1.0 - thick)))
+            cloud = white if cloud is None else np.add(cloud, white, out=cloud)
+        assert cloud is not None
+        if glow is not None:
+            cloud += (_column(tone.glow) - cloud) * (np.float32(0.4) * glow)
+        cloud -= plain
+        cloud *= cover
+        plain += cloud
 
     def overhead(self, now: Conditions) -> Colour:
         """The mean colour of the sky some way up."""
@@ -221,14 +256,30 @@ def _places(rays: NDArray[np.float32]) -> Places:
     return Places(rays[0] * scale + middle, rays[1] * scale + middle)
 
 
-def _channels(places: Places, picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """The picture's channels there, each (P,), 0..255."""
-    return [part[:, 0].astype(np.float32) for part in cv2.split(places.of(picture)[:, None])]
+def _planes(values: NDArray[np.uint8], scale: float) -> Planes:
+    """Values (P, C) as C rows of floats, times ``scale``."""
+    result = np.empty((values.shape[1], len(values)), dtype=np.float32)
+    for plane, part in zip(result, cv2.split(values[:, None]), strict=True):
+        np.multiply(np.asarray(part)[:, 0], np.float32(scale), out=plane)
+    return result
+
+
+def _column(colour: Sequence[float]) -> NDArray[np.float32]:
+    """(3, 1), to compute with colours (3, P)."""
+    return np.array(colour, dtype=np.float32)[:, None]
+
+
+def _outer(colour: Sequence[float], amount: NDArray[np.float32]) -> Planes:
+    """(3, P) the colour, so much of it at each of P places."""
+    return np.asarray(_column(colour) * amount, dtype=np.float32)
 
 
 def _smoothstep(t: NDArray[np.float32]) -> NDArray[np.float32]:
     t = np.clip(t, 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), dtype=np.float32)
+    rest = np.float32(3.0) - (t + t)
+    rest *= t
+    rest *= t
+    return np.asarray(rest, dtype=np.float32)
 
 
 def _bluer(colour: Colour, factor: float) -> Colour:

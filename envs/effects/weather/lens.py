@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.effects.types import Key
+from envs.effects.types import Image, Key
 from envs.effects.weather.conditions import Conditions
-from envs.effects.weather.view import Planes
 from envs.render.noise import smoothstep
 from liquid_pilot.randomness import generator
 
@@ -53,22 +52,41 @@ def _bank(seed: int) -> _Bank:
     return _Bank(life, phase, drops)
 
 
-class _Stamp(NamedTuple):
-    """The pixels of a drop of one size, (P,) each."""
+class _Stamps(NamedTuple):
+    """The pixels of drops of some sizes, drop after drop, (P,) each."""
 
-    across: NDArray[np.intp]
-    down: NDArray[np.intp]
-    """Pixels from its middle."""
-    seen_across: NDArray[np.intp]
-    seen_down: NDArray[np.intp]
-    """Pixels from its middle to what shows there."""
+    counts: NDArray[np.intp]
+    """(N,) pixels of each drop."""
+    place: NDArray[np.intp]
+    """Flat index, from the drop's middle, in the picture with twice `_extent` more pixels on every side."""
+    seen: NDArray[np.intp]
+    """Likewise of what shows there, in the quarter-size picture with `_beyond` more pixels on every side."""
     cover: NDArray[np.float32]
+    """0..256."""
     shade: NDArray[np.float32]
 
 
+def _extent(width: int) -> int:
+    """Pixels from the middle of the largest drop to its rim, and a few more, in a picture of this width."""
+    return int(1.25 * max(1.2, width * _RADIUS[1])) + 2
+
+
+def _beyond(width: int) -> int:
+    """Pixels of the quarter-size picture, farther than any drop looks outside of it."""
+    return int(0.25 * width * (1.3 * _VIEW + 0.1)) + 3
+
+
+@lru_cache(maxsize=64)
+def _stamps(sizes: tuple[int, ...], width: int) -> _Stamps:
+    """Drops of these of the `_SIZES` radii, one after the other, in a picture of this width."""
+    parts = [_stamp(size, width) for size in sizes]
+    counts = np.array([len(part[0]) for part in parts])
+    return _Stamps(counts, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
 @lru_cache(maxsize=256)
-def _stamp(size: int, width: int) -> _Stamp:
-    """A drop of the ``size``-th of `_SIZES` radii in a picture of this width."""
+def _stamp(size: int, width: int) -> tuple[NDArray[Any], ...]:
+    """A drop of the ``size``-th of `_SIZES` radii, as in `_Stamps`."""
     radius = max(1.2, width * (_RADIUS[0] + (_RADIUS[1] - _RADIUS[0]) * size / (_SIZES - 1)))
     extent = int(1.25 * radius) + 2
     down, across = (grid.ravel() for grid in np.mgrid[-extent : extent + 1, -extent : extent + 1])
@@ -82,41 +100,53 @@ def _stamp(size: int, width: int) -> _Stamp:
     view = -_VIEW * width / radius
     inside = cover > 0.0
     aside, below, seen_aside, seen_below = (
-        np.rint(part[inside]).astype(np.intp) for part in (across, down, across * view, 0.5 * down * view)
+        np.rint(part[inside]).astype(np.intp) for part in (across, down, across * view / 4, 0.5 * down * view / 4)
     )
-    through = shade[inside].astype(np.float32)
-    return _Stamp(aside, below, seen_aside, seen_below, cover[inside].astype(np.float32), through)
+    margin, beyond = 2 * _extent(width), _beyond(width)
+    place = below * (width + 2 * margin) + aside
+    seen = seen_below * (max(1, width // 4) + 2 * beyond) + seen_aside
+    return place, seen, (256.0 * cover[inside]).astype(np.float32), shade[inside].astype(np.float32)
 
 
-def wet_lens(planes: Planes, now: Conditions, key: Key) -> None:
-    """Put this frame's drops on the lens; ``planes`` is changed."""
-    _, height, width = planes.shape
+def wet_lens(image: Image, now: Conditions, key: Key) -> Image:
+    """The picture (H, W, 3) through this frame's drops on the lens."""
+    height, width = image.shape[:2]
     bank = _bank(key.seed)
+    extent, beyond = _extent(width), _beyond(width)
+    margin = 2 * extent
     number = now.rain * _SLOTS
-    stamps, columns, rows, strengths = [], [], [], []
+    sizes, columns, rows, strengths = [], [], [], []
     for slot in range(min(_SLOTS, math.ceil(number))):
         life = bank.life[slot]
         lives, age = divmod(key.frame + bank.phase[slot], life)
         x, y, size, slide = bank.drops[slot][lives % _LIVES]
-        stamps.append(_stamp(size, width))
+        sizes.append(size)
         columns.append(int(x * width))
-        rows.append(int((y + slide * (age / life) ** 2) * height))
+        # What has left the picture below is not to be seen any more, and stays where it is.
+        rows.append(max(-extent, min(int((y + slide * (age / life) ** 2) * height), height + extent)))
         # The last slot's drop fades in with the rain; every drop dries up towards its end.
         strengths.append(min(1.0, number - slot) * min(1.0, (age + 1) / 2.0, (life - age) / 20.0))
-    counts = [len(stamp.across) for stamp in stamps]
-    middle_x, middle_y = np.repeat(columns, counts), np.repeat(rows, counts)
-    across, down, seen_across, seen_down, cover, shade = (np.concatenate(part) for part in zip(*stamps, strict=True))
-    cover = cover * np.repeat(np.array(strengths, dtype=np.float32), counts)
-    column, row = middle_x + across, middle_y + down
-    inside = np.flatnonzero((column >= 0) & (column < width) & (row >= 0) & (row < height))
-    place = (row * width + column)[inside]
+    stamps = _stamps(tuple(sizes), width)
+    # With a margin all around nothing has to be asked whether it is inside.
+    result = _framed(image, margin)
     # A drop shows the scene small, and out of focus: a quarter of the size has all of it.
     quarter = (max(1, width // 4), max(1, height // 4))
-    column = np.clip(middle_x + seen_across, 0, width - 1)[inside] * quarter[0] // width
-    row = np.clip(middle_y + seen_down, 0, height - 1)[inside] * quarter[1] // height
-    seen, cover, shade = row * quarter[0] + column, cover[inside], shade[inside]
-    for plane in planes:
-        through = np.asarray(cv2.resize(plane, quarter, interpolation=cv2.INTER_AREA)).ravel()[seen] * shade
-        flat = plane.reshape(-1)
-        before = flat[place]
-        flat[place] = before + (through - before) * cover
+    behind = _framed(np.asarray(cv2.resize(image, quarter, interpolation=cv2.INTER_AREA), dtype=np.uint8), beyond)
+    middle_x, middle_y = np.array(columns), np.array(rows)
+    place = np.repeat((middle_y + margin) * (width + 2 * margin) + middle_x + margin, stamps.counts)
+    place += stamps.place
+    middle_x, middle_y = middle_x * quarter[0] // width, middle_y * quarter[1] // height
+    seen = np.repeat((middle_y + beyond) * (quarter[0] + 2 * beyond) + middle_x + beyond, stamps.counts)
+    seen += stamps.seen
+    cover = np.repeat(np.array(strengths, dtype=np.float32), stamps.counts) * stamps.cover
+    through = behind.reshape(-1, 3).take(seen, axis=0)
+    flat = result.reshape(-1, 3)
+    mixed = flat.take(place, axis=0) * (256 - cover.astype(np.uint16))[:, None]
+    mixed += through * (cover * stamps.shade).astype(np.uint16)[:, None]
+    flat[place] = mixed >> 8
+    return result[margin:-margin, margin:-margin]
+
+
+def _framed(image: Image, width: int) -> Image:
+    """The picture with its edge continued by so many pixels."""
+    return np.asarray(cv2.copyMakeBorder(image, width, width, width, width, cv2.BORDER_REPLICATE), dtype=np.uint8)

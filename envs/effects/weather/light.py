@@ -32,9 +32,11 @@ def relight(image: Image, now: Conditions, view: View) -> Planes:
     for plane, curve, channel in zip(planes, curves, split(image), strict=True):
         cv2.LUT(channel, curve, plane)
     if now.saturation != 1.0:
-        grey = _LUMA[0] * planes[0] + _LUMA[1] * planes[1] + _LUMA[2] * planes[2]
-        grey *= np.float32(1.0 - now.saturation)
-        planes *= np.float32(now.saturation)
+        # The curves hold the saturation already; the grey that it leaves is a share of what they give.
+        share = (1.0 - now.saturation) / now.saturation
+        grey = planes[0] * np.float32(_LUMA[0] * share)
+        grey += planes[1] * np.float32(_LUMA[1] * share)
+        grey += planes[2] * np.float32(_LUMA[2] * share)
         planes += grey
     return planes
 
@@ -48,8 +50,9 @@ def _against(now: Conditions, view: View) -> float:
     return now.dazzle * max(0.0, facing)
 
 
+@lru_cache(maxsize=16)
 def _curves(now: Conditions, against: float) -> NDArray[np.float32]:
-    """(3, 256) what becomes of each value of each channel."""
+    """(3, 256) what becomes of each value of each channel, times the saturation."""
     value = np.arange(256) / 255.0
     # Grey light has no tint of its own, and throws no shadow.
     grey = now.overcast * (0.75 if now.hour.level > 0.4 else 0.5)
@@ -59,9 +62,11 @@ def _curves(now: Conditions, against: float) -> NDArray[np.float32]:
     dusty = blend((1.0, 1.0, 1.0), _DUSTY, now.dust)
     sunny = smoothstep(0.18, 0.62, value)
     flat = value + 0.30 * now.lift * (_MIDDLE - value) * smoothstep(0.0, 0.2, value)
-    level = now.hour.level * now.gloom * (1.0 - 0.15 * against)
+    level = now.hour.level * now.gloom * (1.0 - 0.15 * against) * now.saturation
     factors = [(s + (k - s) * sunny) * level * d for k, s, d in zip(lit, shade, dusty, strict=True)]
-    return np.stack([flat * factor for factor in factors]).astype(np.float32)
+    curves = np.stack([flat * factor for factor in factors]).astype(np.float32)
+    curves.setflags(write=False)
+    return curves
 
 
 @lru_cache(maxsize=1)

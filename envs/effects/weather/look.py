@@ -89,10 +89,11 @@ class WeatherLook:
             haze.fill(planes, shot, now, self.heaven, self.seed, key)
         if now.dazzle > 0.0:
             glare.dazzle(planes, shot, now, self._sunlight(now))
+        image = merge(planes)
         if now.rain > 0.0:
-            rain.fall(planes, shot, now, self.heaven, self.seed, key)
-            lens.wet_lens(planes, now, key)
-        return merge(planes)
+            rain.fall(image, shot, now, self.heaven, self.seed, key)
+            image = np.ascontiguousarray(lens.wet_lens(image, now, key))
+        return image
 
     def _conditions(self, weather: Weather, north: float) -> Conditions | None:
         """What the weather does; None for ``clear``, and for what comes to the same."""

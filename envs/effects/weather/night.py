@@ -111,7 +111,7 @@ def shine(planes: Planes, shot: Shot, now: Conditions, lamps: StreetLight | None
     # How much brighter full light is than what is left of the day.
     left = max(0.03, now.hour.level * now.gloom)
     wet = max(now.film, now.puddles)
-    light = _thrown_back(now.film).take(shot.labels)
+    light = np.asarray(cv2.LUT(shot.labels, _thrown_back(now.film)), dtype=np.float32)
     light *= beam(shot)
     light *= np.float32(0.95 * now.headlights / left)
     light *= light

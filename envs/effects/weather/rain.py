@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.effects.types import Key
+from envs.effects.draws import uniforms
+from envs.effects.types import Image, Key
 from envs.effects.weather.conditions import Conditions, blend
 from envs.effects.weather.heaven import Heaven
-from envs.effects.weather.view import Planes, Shot, View
+from envs.effects.weather.view import Shot, View
 from envs.render.scene import Colour
 from liquid_pilot.randomness import generator
 
@@ -62,7 +63,7 @@ def wind_direction(seed: int) -> tuple[float, float]:
 def streaks(view: View, now: Conditions, seed: int, key: Key) -> Streaks:
     """What the rain of this frame draws; ``seed`` gives the wind its direction."""
     number = math.ceil(now.rain * _DROPS)
-    draws = key.generator("rain").random((_DROPS, 4))[:number].T
+    draws = uniforms(key, "rain", (_DROPS, 4))[:number].T
     size = draws[3] * np.sqrt(draws[3])
     fall = (_FALL[0] + (_FALL[1] - _FALL[0]) * size) * (0.5 * _SHUTTER)
     # Evenly in the space in view, but for the far ones, of which nothing is seen.
@@ -93,36 +94,47 @@ def streaks(view: View, now: Conditions, seed: int, key: Key) -> Streaks:
     return Streaks(pixels[:, :, keep].transpose(2, 0, 1).reshape(-1, 4), strength[keep], width[keep])
 
 
-def fall(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
-    """Draw the rain; ``planes`` is changed."""
-    lines = streaks(shot.view, now, seed, key)
+def fall(image: Image, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
+    """Draw the rain before what ``image`` (H, W, 3) shows; it is changed."""
+    view = shot.view
+    lines = streaks(view, now, seed, key)
     if not len(lines.strength):
         return
-    drawn = _drawn(lines, shot.view).ravel()
-    where = np.flatnonzero(drawn)
-    mask = drawn[where] * np.float32(0.55 / 255.0)
-    colour = _drop_colour(now, heaven)
-    lit: NDArray[np.float32] | float = 0.0
+    drawn = _drawn(lines, view)
+    colour = np.array(_drop_colour(now, heaven)) + np.zeros((view.width, 1))
     if now.headlights > 0.0:
         # Near drops in one's own beam glitter.
-        aside = shot.rays.body[1].ravel()[where]
-        lit = mask * np.float32(0.45 * now.headlights) / (1.0 + 1.6 * aside * aside)
-    for plane, part in zip(planes.reshape(3, -1), colour, strict=True):
-        before = plane[where]
-        plane[where] = before + (np.float32(part) - before) * mask + lit
+        aside = shot.rays.body[1, 0]
+        colour += (0.45 * now.headlights / (1.0 + 1.6 * aside * aside))[:, None]
+    row = np.minimum(np.rint(255.0 * colour), 255.0).astype(np.uint8)
+    left, covered = (np.asarray(cv2.LUT(drawn, table)) for table in _opacity())
+    cv2.blendLinear(image, np.broadcast_to(row, image.shape).copy(), left, covered, image)
+
+
+@lru_cache(maxsize=1)
+def _opacity() -> NDArray[np.float32]:
+    """(2, 256) how much is left of what is behind a streak drawn in each shade, and the rest."""
+    covered = np.arange(256) * (0.55 / 255.0)
+    table = np.stack((1.0 - covered, covered)).astype(np.float32)
+    table.setflags(write=False)
+    return table
 
 
 def _drawn(lines: Streaks, view: View) -> NDArray[np.uint8]:
     """(H, W) how far each pixel is covered by streaks, 0..255."""
     canvas = np.zeros((view.height, view.width), dtype=np.uint8)
-    corners = np.round((lines.ends - 0.5) * (1 << _SUBPIXEL)).astype(np.int32).reshape(-1, 2, 2)
-    order = np.argsort(lines.strength, kind="stable")
     # From faint to bright, so that bright ones lie above.
-    for group in np.array_split(order, _CLASSES):
-        if len(group):
-            shade = (round(255 * float(lines.strength[group].mean())),)
-            thick = max(1, round(float(lines.width[group].mean())))
-            cv2.polylines(canvas, list(corners[group]), False, shade, thick, cv2.LINE_AA, _SUBPIXEL)
+    order = np.argsort(lines.strength, kind="stable")
+    corners = np.rint((lines.ends[order] - 0.5) * (1 << _SUBPIXEL)).astype(np.int32).reshape(-1, 2, 2)
+    number = len(order)
+    classes = min(_CLASSES, number)
+    begins = [number * i // classes for i in range(classes)]
+    sizes = np.diff(begins, append=number)
+    shades = (255.0 * np.add.reduceat(lines.strength[order], begins) / sizes).round().tolist()
+    widths = (np.add.reduceat(lines.width[order], begins) / sizes).round().tolist()
+    for begin, size, shade, thick in zip(begins, sizes.tolist(), shades, widths, strict=True):
+        group = list(corners[begin : begin + size])
+        cv2.polylines(canvas, group, False, (shade,), max(1, int(thick)), cv2.LINE_AA, _SUBPIXEL)
     return canvas
 
 

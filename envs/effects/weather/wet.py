@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.effects.draws import words
 from envs.effects.types import Key
 from envs.effects.weather.conditions import Conditions
 from envs.effects.weather.heaven import Heaven
 from envs.effects.weather.view import Places, Planes, Shot, View
 from envs.render.labels import Label
 from envs.render.noise import fractal_noise, value_noise
-from liquid_pilot.randomness import derive_seed, generator
+from liquid_pilot.randomness import generator
 
 _WATER = 0.02
 """What water mirrors straight down."""
@@ -41,12 +42,12 @@ _RIPPLES = 128
 
 def drench(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: int, key: Key) -> None:
     """Put water on the road; ``planes`` is changed."""
-    labels = shot.labels.ravel()
-    where = np.flatnonzero(_paved().take(labels))
+    view = shot.view
+    gloss = np.asarray(cv2.LUT(shot.labels, _glossiness()), dtype=np.float32).ravel()
+    where = np.flatnonzero(gloss > 0.0)
     if not len(where):
         return
-    gloss = _glossiness().take(labels.take(where))
-    view = shot.view
+    gloss = gloss[where]
     fresnel, column, row = _mirror(shot, where)
     if now.rain > 0.0:
         # Every drop makes rings: the mirror trembles.
@@ -66,7 +67,7 @@ def drench(planes: Planes, shot: Shot, now: Conditions, heaven: Heaven, seed: in
     if now.puddles > 0.0:
         mirrors.append(Places(column, row).of(whole))
     for channel, plane in enumerate(planes.reshape(3, -1)):
-        road = plane.take(where)
+        road = plane[where]
         road *= own
         road += tone * np.float32(above[channel])
         for share, image in zip(parts, mirrors, strict=True):
@@ -117,13 +118,13 @@ def _mirror(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Of the pixels ``where``: how much water mirrors there (0..1), and which column and row of the picture."""
     view = shot.view
-    left, up = (shot.rays.body[axis].take(where) for axis in (1, 2))
+    left, up = (shot.rays.body[axis].ravel()[where] for axis in (1, 2))
     nf, nl, nu = (np.float32(part) for part in shot.ground.normal)
     # The rays' components along the normal: negative, they go down.
     along = left * nl
     along += up * nu
     along += nf
-    grazing = np.clip(1.0 + along / shot.rays.stretch.take(where), 0.0, 1.0)
+    grazing = np.clip(1.0 + along / shot.rays.stretch.ravel()[where], 0.0, 1.0)
     square = grazing * grazing
     fresnel = np.float32(_WATER) + np.float32(1.0 - _WATER) * (square * square * grazing)
     twice = np.minimum(2.0 * along, -1e-4)
@@ -137,11 +138,11 @@ def _mirror(
 def puddles_at(shot: Shot, now: Conditions, seed: int, where: NDArray[np.intp]) -> NDArray[np.float32]:
     """How far each of the pixels ``where`` (flat indices) is under water, 0..1, if it is road. Fixed to the ground."""
     view = shot.view
-    reach = np.minimum(shot.depth.take(where), np.float32(_NEAREST))
+    reach = np.minimum(shot.depth.ravel()[where], np.float32(_NEAREST))
     # Small numbers for float32, and for remap: places within the tile.
     base = np.mod(np.asarray(view.position[:2], dtype=np.float64), _TILE)
     scale = np.float32(_CELLS / _TILE)
-    column, row = ((shot.world[axis].take(where) * reach + np.float32(base[axis])) * scale for axis in (0, 1))
+    column, row = ((shot.world[axis].ravel()[where] * reach + np.float32(base[axis])) * scale for axis in (0, 1))
     field = Places(column, row).of(puddle_bank(seed), around=True)
     # Far away a pixel covers many puddles, and shows their mean: the edge widens until it is all there is.
     footprint = reach * reach * np.float32(1.0 / (view.focal_px * shot.ground.height))
@@ -171,11 +172,6 @@ def _glossiness() -> NDArray[np.float32]:
     return table
 
 
-@lru_cache(maxsize=1)
-def _paved() -> NDArray[np.bool_]:
-    return np.asarray(_glossiness() > 0.0)
-
-
 @lru_cache(maxsize=8)
 def _ripple_bank(height: int, width: int) -> NDArray[np.float32]:
     """(2, (2 H + 1) W) offsets -1..1, from which a frame takes H * W in a row."""
@@ -191,6 +187,5 @@ def _ripple_bank(height: int, width: int) -> NDArray[np.float32]:
 def _ripples(where: NDArray[np.intp], view: View, key: Key) -> NDArray[np.float32]:
     """(2, P) offsets -1..1 of these pixels in this frame."""
     bank = _ripple_bank(view.height, view.width)
-    # One number is not worth a generator.
-    begin = derive_seed(key.seed, "ripples", key.frame) % (bank.shape[1] - view.width * view.height)
+    begin = int(words(key, "ripples", 1)[0] >> np.uint64(1)) % (bank.shape[1] - view.width * view.height)
     return np.asarray(bank.take(where + begin, axis=1))
