@@ -139,6 +139,7 @@ LANE = Plan(
 
 FLIGHTS = (
     *["fly-train-meadow"] * 2,
+    *["fly-train-houses"] * 2,
     "fly-train-search",
     "fly-train-moving",
     # With a fifth of the frames the way past obstacles was not learned: 11 of 100 flights.

@@ -129,7 +129,7 @@ class FlyToTarget(Task):
                 "vz": ActionRecipe(typical=0.25),
                 "yaw_rate": ActionRecipe(typical=0.35, mirrored=True),
             },
-            truth=("bearing", "elevation", "distance", "visible", *SECTORS),
+            truth=("bearing", "elevation", "distance", "visible", "z", *SECTORS),
             # With 4e-3 one head of two was dead after 200 steps (features that are 0 for every picture).
             stages=(PerceptionStage(epochs=2.5, learning_rate=2.5e-3), LiquidStage()),
         )
