@@ -14,6 +14,7 @@ import torch
 
 from liquid_pilot.deploy.engine import Engine, FastHead, chosen, say_once
 from liquid_pilot.nn.checkpoint import load_checkpoint
+from liquid_pilot.nn.pilot import coded
 from policies.errors import BadObservation, NonFiniteOutput
 from policies.policy import Action, Info, Observation, Policy
 
@@ -57,6 +58,7 @@ class NeuralPolicy(Policy):
         self.name = folder.resolve().parent.name if folder.name == "best" else folder.resolve().name
         self.cruise_speed = cruise_speed
         self._steers_only = self.config.actions == ("steering",)
+        self._centre, self._scale = self.network.centre.numpy(), self.network.scale.numpy()
         self._states: npt.NDArray[np.float32] = np.zeros((0, self.network.controller.state_size), np.float32)
 
     def reset(self, rows: Sequence[int] = (0,)) -> None:
@@ -74,24 +76,26 @@ class NeuralPolicy(Policy):
         count, chosen_rows = len(rows), list(rows)
         # Plain arrays, filled up to whole chunks: for things this small every call of torch costs more than its work.
         padded = -(-count // CONTROL_CHUNK) * CONTROL_CHUNK
-        features = np.zeros((padded, 1, self.network.head.output_size), np.float32)
-        measured = np.zeros((padded, 1, len(self.config.measurements)), np.float32)
+        seen, network = self.network.head.output_size, self.network
+        inputs = np.zeros((padded, 1, network.controller.input_size), np.float32)
+        measured = np.zeros((padded, len(self.config.measurements)), np.float32)
         elapsed = np.zeros((padded, 1), np.float32)
         states = np.zeros((padded, self._states.shape[1]), np.float32)
         states[:count] = self._states[chosen_rows]
         outputs = np.zeros((padded, len(self.config.actions)), np.float32)
         with torch.inference_mode():
             for row, observation in enumerate(observations):
-                features[row] = self._encoded(observation)
+                inputs[row, :, :seen] = self._encoded(observation)
                 elapsed[row] = _element(observation, "elapsed", 0, self.name)
                 for column, one in enumerate(self.config.measurements):
-                    measured[row, 0, column] = _element(observation, one.observation, one.index, self.name)
+                    measured[row, column] = _element(observation, one.observation, one.index, self.name)
+            inputs[:, 0, seen:] = coded(measured[:, network.code_rows], self._centre, self._scale)
             for begin in range(0, padded, CONTROL_CHUNK):
                 chunk = slice(begin, begin + CONTROL_CHUNK)
-                given = [torch.from_numpy(one[chunk]) for one in (features, measured, states, elapsed)]
-                output, state = self.network.control(*given)
-                outputs[chunk] = self.network.actions(output[:, 0]).numpy()
-                states[chunk] = state.numpy()
+                given = [torch.from_numpy(one[chunk]) for one in (inputs, states, elapsed)]
+                output, state = network.controller(*given)
+                outputs[chunk], states[chunk] = output.numpy()[:, 0], state.numpy()
+            outputs = network.actions(torch.from_numpy(outputs)).numpy()
         actions: Action = outputs[:count]
         if not math.isfinite(actions.sum()):
             raise NonFiniteOutput(f"{self.name} answers with NaN or infinity: train it again or take another one")

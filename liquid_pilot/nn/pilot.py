@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +19,13 @@ from liquid_pilot.nn.wiring import Wiring
 
 CODE_RANGE = (-1.0, 2.0)
 """Coded measurements are clipped to this: beyond it every synapse is saturated, and outliers stay harmless."""
+
+Numbers = TypeVar("Numbers", Tensor, npt.NDArray[np.float32])
+
+
+def coded(values: Numbers, centre: Numbers, scale: Numbers) -> Numbers:
+    """Measured values as codes; the same to the last bit for tensors and arrays."""
+    return ((values - centre) / scale).clip(*CODE_RANGE)
 
 
 class PilotNetwork(nn.Module):
@@ -45,7 +56,8 @@ class PilotNetwork(nn.Module):
             gain[:features] = config.feature_gain
             self.controller.set_input_map(gain)
         codes = [(row, *code) for row, one in enumerate(config.measurements) for code in one.ranges]
-        self._rows = [row for row, _, _ in codes]
+        self.code_rows = [row for row, _, _ in codes]
+        """Which measurement each code is made of, (codes,)."""
         for name, values in (
             ("centre", [centre for _, centre, _ in codes]),
             ("scale", [scale for _, _, scale in codes]),
@@ -90,8 +102,8 @@ class PilotNetwork(nn.Module):
             raise BadInput(f"measured has shape {tuple(measured.shape)}; give one value a step for each of {names}")
         values = measured.to(features.dtype)
         # Expanding costs nothing where one measurement feeds all codes (the car); picking columns is for several.
-        values = values if len(self.config.measurements) == 1 else values[..., self._rows]
-        return torch.cat([features, ((values - self.centre) / self.scale).clamp(*CODE_RANGE)], -1)
+        values = values if len(self.config.measurements) == 1 else values[..., self.code_rows]
+        return torch.cat([features, coded(values, self.centre, self.scale)], -1)
 
     def actions(self, outputs: Tensor) -> Tensor:
         """Raw outputs as actions."""

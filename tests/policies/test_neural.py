@@ -10,7 +10,7 @@ import torch
 
 import policies
 from liquid_pilot.deploy.engine import Engine, missing
-from liquid_pilot.nn import PilotConfig, PilotNetwork, save_checkpoint
+from liquid_pilot.nn import Measurement, PilotConfig, PilotNetwork, save_checkpoint
 from liquid_pilot.nn.errors import BadElapsed, CheckpointMissing
 from policies.errors import BadObservation, NonFiniteOutput, UnknownPolicy
 from policies.neural import NeuralPolicy
@@ -206,3 +206,37 @@ def test_the_expert_loads_without_torch() -> None:
     code = "import sys, policies; print(policies.load('expert').privileged, 'torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout == "True False\n"
+
+
+def test_codes_of_several_measurements_are_those_of_the_network(tmp_path: Path) -> None:
+    measurements = (
+        Measurement(observation="velocity", index=2, ranges=((0.0, 1.5), (1.0, 0.7))),
+        Measurement(observation="yaw_rate", ranges=((-1.0, 1.3),)),
+        Measurement(observation="velocity", index=0, ranges=((0.5, 2.0),)),
+    )
+    changes: dict[str, Any] = {
+        "measurements": measurements,
+        "actions": ("vx", "vy", "vz", "yaw_rate"),
+        "target_scale": (1.5, 3.0, 2.0, 0.7),
+        "init": "ncps",
+    }
+    policy = NeuralPolicy(checkpoint(tmp_path / "net", **changes), engine="torch")
+    network = PilotNetwork(PilotConfig(**SMALL, **changes)).eval()
+    network.freeze()
+    rng = np.random.default_rng(3)
+    policy.reset()
+    state = None
+    for step in range(5):
+        seen = observation(1, step) | {
+            "velocity": rng.normal(0, 2, 3).astype(np.float32),
+            "yaw_rate": rng.normal(0, 2, 1).astype(np.float32),
+        }
+        measured = np.array([seen["velocity"][2], seen["yaw_rate"][0], seen["velocity"][0]], np.float32)
+        with torch.no_grad():
+            expected, state = network(
+                torch.from_numpy(seen["image"])[None, None],
+                torch.from_numpy(measured)[None, None],
+                state,
+                torch.from_numpy(seen["elapsed"])[None],
+            )
+        assert np.abs(policy.act(seen) - expected[0, 0].clamp(-1, 1).numpy()).max() < 1e-6
