@@ -6,7 +6,7 @@ import runpy
 import sys
 
 if __name__ == "__main__":
-    for name in ("environment", "flight", "effects", "training", "ltc", "carla"):
+    for name in ("environment", "flight", "effects", "evaluation", "training", "ltc", "carla"):
         print(f"\n== {name} ==", flush=True)
         sys.argv = [f"benchmarks.{name}"]
         runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -12,8 +12,11 @@ RECORDED = ("torch", "numpy", "panda3d", "opencv-python-headless", "gymnasium")
 
 
 def versions() -> dict[str, str]:
-    """Name to version, our own first."""
-    found = {"liquid-pilot": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    """Name to version, our own first; ``effects`` is the number of the bits that weather and faults make."""
+    from envs.effects.version import EFFECTS
+
+    found = {"liquid-pilot": __version__, "effects": EFFECTS}
+    found |= {"python": platform.python_version(), "machine": platform.machine()}
     return found | {name: metadata.version(name) for name in RECORDED}
 
 
