@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy
 import pytest
 import yaml
 
@@ -14,12 +15,12 @@ from launch.backend import Backend, chosen
 from launch.cli import app
 from launch.console import run_command_line
 from launch.errors import BadSelection, NotReplayable
-from launch.evaluate import evaluate
 from launch.record import record
 from launch.replay import check_replay
 from launch.rerun import rerun
 from liquid_pilot.analysis.results import read_episodes
 from liquid_pilot.drives import read_drive
+from tests.carla.wheel import CARLA, scenario
 
 ROOT = Path(__file__).parents[2]
 MAPS_VARIABLE = "LIQUID_PILOT_TOWN_MAPS"
@@ -45,36 +46,45 @@ def run(*words: object) -> int:
     return run_command_line(lambda: app([str(word) for word in words], standalone_mode=False))
 
 
-@pytest.mark.parametrize("town", [False, True], ids=["hairpins", "Town01"])
-def test_a_checkpoint_drives_alike_in_both_worlds(server, tmp_path, town):
+def test_a_checkpoint_drives_alike_in_both_worlds(server):
     """Proof 2 of the issue in small; docs/carla.md has the numbers of 20 episodes each."""
-    camera = {"width": 200, "height": 78}
-    road = {"road": {"map": "hairpins-2"}, "surroundings": {"theme": "autumn", "seed": 102}}
-    if town:
-        if not TOWN.is_file():
-            pytest.skip(f"no {TOWN}: set {MAPS_VARIABLE} to a folder with CARLA's Town01.xodr")
-        # A right-angled corner of 5 m radius.
-        place = {"length_m": 50.0, "start": {"road": "8", "lane": 1, "s": 30.0}}
-        road = {"road": {"file": str(TOWN)}, "route": place, "surroundings": {"theme": "town", "seed": 1}}
-        road |= {"start": {"lateral_m": 0.3, "heading_deg": 2.0}}
-    scenario = written(tmp_path, camera=camera, **road)
-    found = {}
-    for name, backend in (("embedded", Backend()), ("carla", Backend("carla", port=server.port))):
-        out = tmp_path / name
-        evaluate(["ncp19-lane"], [scenario], out, episodes=2, workers=1, videos=False, backend=backend)
-        found[name] = read_episodes(out / "results.json")
-    here, there = found["embedded"], found["carla"]
-    assert [e.end for e in here] == [e.end for e in there] == ["completed"] * 2
-    ours, theirs = (sum(e.metrics["cte_rms_m"] for e in episodes) for episodes in (here, there))
-    assert abs(theirs / ours - 1.0) < 0.05, (ours, theirs)
-    assert all(abs(a.steps - b.steps) <= 2 for a, b in zip(here, there, strict=True))
-    assert [e.metrics["route_completion"] for e in there] == [1.0, 1.0]
+
+    def script(client, town):
+        from envs.driving.backends import make_lane_keeping
+        from envs.lockstep import Episode, LockStep
+        from policies import load
+
+        pilot = load("ncp19-lane")
+        start = {"lateral_m": 0.3, "heading_deg": 2.0}
+        roads = [{"map": "hairpins-2", "start": {"position": "random", **start}, "length": 60.0}]
+        if town:  # a right-angled corner of 5 m radius
+            corner = {"start": {"road": "8", "lane": 1, "s": 30.0}, "length_m": 50.0}
+            roads.append({"file": town, "route": corner, "start": start})
+        for parts in roads:
+            drive, found = scenario(**parts), {}
+            for name, options in (("embedded", {}), ("carla", CARLA)):
+                driven, make = [], lambda s, options=options: make_lane_keeping(s, **options)
+                LockStep(1, make).run(pilot, [Episode(drive, seed) for seed in (0, 1)], driven.append)
+                found[name] = driven
+            ends = [[d.end for d in driven] for driven in found.values()]
+            assert ends == [["completed"] * 2] * 2, ends
+            ours, theirs = (
+                sum(float(numpy.sqrt(numpy.mean(d.columns["cross_track_error"] ** 2))) for d in driven)
+                for driven in found.values()
+            )
+            assert abs(theirs / ours - 1.0) < 0.05, (parts, ours, theirs)
+            steps = [[len(d.actions) for d in driven] for driven in found.values()]
+            assert all(abs(a - b) <= 2 for a, b in zip(*steps, strict=True)), steps
+
+    server.play(script, TOWN if TOWN.is_file() else "")
+    if not TOWN.is_file():
+        pytest.skip(f"hairpins are alike; no {TOWN}: set {MAPS_VARIABLE} to a folder with CARLA's Town01.xodr")
 
 
 def test_results_name_backend_and_server_and_have_a_video(server, tmp_path, capsys):
-    scenario = written(tmp_path, route={"length_m": 12.0}, weather="fog")
+    short = written(tmp_path, route={"length_m": 12.0}, weather="fog")
     out = tmp_path / "out"
-    words = ("evaluate", "expert", "--scenario", scenario, "--episodes", "1", "--out", out)
+    words = ("evaluate", "expert", "--scenario", short, "--episodes", "1", "--out", out)
     assert run(*words, "--backend", "carla", "--port", server.port) == 0
     config = yaml.safe_load((out / "config.yaml").read_text())
     assert config["versions"]["backend"] == "carla"
@@ -89,16 +99,17 @@ def test_results_name_backend_and_server_and_have_a_video(server, tmp_path, caps
 
 
 def test_a_killed_server_is_one_line_and_the_same_command_goes_on(lonely, tmp_path):
-    scenario, out = written(tmp_path), tmp_path / "out"
+    short, out = written(tmp_path), tmp_path / "out"
     code = (
         "import sys; from pathlib import Path; from launch.backend import Backend; "
-        "from launch.evaluate import evaluate; from launch.console import run_command_line; name, out, port = sys.argv[1:]; "
-        "sys.exit(run_command_line(lambda: evaluate(['expert'], [name], Path(out), episodes=12, videos=False, "
+        "from launch.evaluate import evaluate; from launch.console import run_command_line; "
+        "name, out, port = sys.argv[1:]; "
+        "sys.exit(run_command_line(lambda: evaluate(['expert'], [name], Path(out), episodes=6, videos=False, "
         "backend=Backend('carla', port=int(port), timeout=3.0))))"
     )
 
     def start(port: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", code, scenario, str(out), str(port)]
+        command = [sys.executable, "-c", code, short, str(out), str(port)]
         return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     first = lonely("--map", "lane-1")
@@ -117,7 +128,7 @@ def test_a_killed_server_is_one_line_and_the_same_command_goes_on(lonely, tmp_pa
     assert "has ended" in told[0]
     assert "run the same again; finished episodes are kept" in told[0]
     finished = {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/*.npz")}
-    assert 2 <= len(finished) < 12
+    assert 2 <= len(finished) < 6
     # Without a server: another line, and nothing is lost.
     nobody = start(first.port)
     _, errors = nobody.communicate(timeout=120)
@@ -128,13 +139,13 @@ def test_a_killed_server_is_one_line_and_the_same_command_goes_on(lonely, tmp_pa
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
-    assert [e.success for e in read_episodes(out / "results.json")] == [True] * 12
+    assert [e.success for e in read_episodes(out / "results.json")] == [True] * 6
 
 
 def test_a_drive_of_carla_says_so_and_is_driven_again_but_not_compared(server, tmp_path, capsys):
     backend = Backend("carla", port=server.port)
-    scenario = written(tmp_path, route={"length_m": 20.0})
-    done = record([scenario], tmp_path / "drives", episodes=1, mode="drives", workers=4, backend=backend)
+    short = written(tmp_path, route={"length_m": 20.0})
+    done = record([short], tmp_path / "drives", episodes=1, mode="drives", workers=4, backend=backend)
     path = tmp_path / "drives" / "short-000000.mcap"
     drive = read_drive(path)
     assert done.episodes == 1
@@ -157,8 +168,8 @@ def test_a_drive_of_carla_says_so_and_is_driven_again_but_not_compared(server, t
 
 def test_segments_on_a_map_of_the_server(server, tmp_path):
     backend = Backend("carla", port=server.port, town="lane-2")
-    scenario = written(tmp_path, route={"length_m": 200.0})
-    record([scenario], tmp_path / "drives", episodes=2, backend=backend)
+    short = written(tmp_path, route={"length_m": 200.0})
+    record([short], tmp_path / "drives", episodes=2, backend=backend)
     drive = read_drive(tmp_path / "drives" / "short-000001.mcap")
     assert drive.info.versions["town"] == "lane-2"
     assert drive.info.frames == 16

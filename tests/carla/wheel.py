@@ -67,8 +67,8 @@ def scenario(**parts):
     """A drive on one of our maps, with what else is given of it."""
     from scenarios.schema import Scenario
 
-    road, length = {"map": parts.pop("map")}, parts.pop("length", 100.0)
-    data = {"description": "A test", "road": road, "route": {"length_m": length}, **parts}
+    road = {key: parts.pop(key) for key in ("map", "file") if key in parts}
+    data = {"description": "A test", "road": road, "route": {"length_m": parts.pop("length", 100.0)}, **parts}
     return Scenario.from_dict(data, "test")
 
 
