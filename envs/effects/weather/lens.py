@@ -58,7 +58,7 @@ class _Stamps(NamedTuple):
     counts: NDArray[np.intp]
     """(N,) pixels of each drop."""
     place: NDArray[np.intp]
-    """Flat index, from the drop's middle, in the picture with twice `_extent` more pixels on every side."""
+    """Flat index, from the drop's middle, in the picture with `_margin` more pixels on every side."""
     seen: NDArray[np.intp]
     """Likewise of what shows there, in the quarter-size picture with `_beyond` more pixels on every side."""
     cover: NDArray[np.float32]
@@ -69,6 +69,11 @@ class _Stamps(NamedTuple):
 def _extent(width: int) -> int:
     """Pixels from the middle of the largest drop to its rim, and a few more, in a picture of this width."""
     return int(1.25 * max(1.2, width * _RADIUS[1])) + 2
+
+
+def _margin(width: int) -> int:
+    """Pixels around a picture of this width that hold all of a drop whose middle is `_extent` outside."""
+    return 2 * _extent(width) + 1
 
 
 def _beyond(width: int) -> int:
@@ -102,7 +107,7 @@ def _stamp(size: int, width: int) -> tuple[NDArray[Any], ...]:
     aside, below, seen_aside, seen_below = (
         np.rint(part[inside]).astype(np.intp) for part in (across, down, across * view / 4, 0.5 * down * view / 4)
     )
-    margin, beyond = 2 * _extent(width), _beyond(width)
+    margin, beyond = _margin(width), _beyond(width)
     place = below * (width + 2 * margin) + aside
     seen = seen_below * (max(1, width // 4) + 2 * beyond) + seen_aside
     return place, seen, (256.0 * cover[inside]).astype(np.float32), shade[inside].astype(np.float32)
@@ -113,7 +118,7 @@ def wet_lens(image: Image, now: Conditions, key: Key) -> Image:
     height, width = image.shape[:2]
     bank = _bank(key.seed)
     extent, beyond = _extent(width), _beyond(width)
-    margin = 2 * extent
+    margin = _margin(width)
     number = now.rain * _SLOTS
     sizes, columns, rows, strengths = [], [], [], []
     for slot in range(min(_SLOTS, math.ceil(number))):
