@@ -95,7 +95,18 @@ def _video() -> Finding:
 
 
 def _carla() -> Finding:
-    return _package("carla", "carla client", "pip install carla==0.9.16 (Python 3.10 to 3.12, x86-64 Linux or Windows)")
+    from envs.carla.client.wheel import VERSION, wheel
+    from envs.carla.errors import WheelMissing
+
+    subject, cure = "carla client", f"pip install carla=={VERSION} (Python 3.10 to 3.12, x86-64 Linux or Windows)"
+    try:
+        wheel()
+        found = metadata.version("carla")
+    except WheelMissing as error:
+        return Finding(subject, "bad", str(error.__cause__), cure)
+    except metadata.PackageNotFoundError:
+        return Finding(subject, "bad", "a module carla that is not the package", cure)
+    return Finding(subject, "good" if found == VERSION else "bad", found, "" if found == VERSION else cure)
 
 
 def _carla_server() -> Finding:

@@ -56,6 +56,38 @@ def test_the_doctor_finds_a_server_and_says_what_to_do_without_one(server, tmp_p
     assert re.search(r"carla server +(none on .*liquid-pilot serve|0\.9\.16.* on )", told.stdout)
 
 
+def test_the_doctor_names_server_and_wheel(server, monkeypatch):
+    from launch import doctor, serve
+
+    monkeypatch.setattr(serve, "CARLA_PORT", server.port)
+    found = doctor._carla_server()
+    assert (found.state, found.found) == ("good", f"0.9.16, liquid-pilot serve on 127.0.0.1:{server.port}")
+    monkeypatch.setattr(serve, "CARLA_VERSION", "0.9.17")
+    found = doctor._carla_server()
+    assert found.state == "note"
+    assert "use CARLA 0.9.17" in found.cure
+    monkeypatch.setattr(serve, "CARLA_PORT", server.stream_port)  # something else that listens
+    found = doctor._carla_server()
+    assert found.state == "note"
+    assert "liquid-pilot serve" in found.cure
+    monkeypatch.setitem(sys.modules, "carla", None)
+    found = doctor._carla()
+    assert found.state == "bad"
+    assert "pip install carla==0.9.16" in found.cure
+
+
+def test_the_compose_file_starts_the_version_that_we_speak():
+    import yaml
+
+    from envs.carla.client.wheel import VERSION
+
+    compose = yaml.safe_load((PAGE.parents[1] / "launch" / "carla.compose.yaml").read_text())["services"]["carla"]
+    assert compose["image"] == f"carlasim/carla:{VERSION}"
+    assert "-RenderOffScreen" in compose["command"]
+    assert all(port.startswith("127.0.0.1:") for port in compose["ports"])
+    assert "docker compose -f launch/carla.compose.yaml up" in PAGE.read_text()
+
+
 def test_the_command_has_an_example():
     told = subprocess.run(
         [sys.executable, "-m", "launch.cli", "serve", "--help"], capture_output=True, text=True, check=True,
