@@ -18,12 +18,12 @@ WAIT = 120
 """Seconds for any one script: the machine may be busy."""
 
 PRELUDE = """
-import math, os, queue, signal, socket, struct, sys, threading, time
+import gc, math, os, queue, signal, socket, struct, sys, threading, time
 import carla, gymnasium, numpy, pytest
 from pathlib import Path
 from envs.carla.errors import *
 from scenarios import maps
-from tests.carla.wheel import CARLA, connect, driven, listen, of_frame, refused, scenario, spawn, synchronous
+from tests.carla.wheel import CARLA, connect, driven, listen, of_frame, refused, scenario, spawn, synchronous, vehicles
 """
 
 

@@ -19,7 +19,7 @@ from scenarios import maps
 from scenarios.schema import Surroundings
 
 # What the scripts need, under the names that they find in their own process.
-from tests.carla.wheel import CARLA, driven, scenario, spawn
+from tests.carla.wheel import CARLA, driven, scenario, spawn, vehicles
 
 
 def test_the_same_actions_give_the_same_states_pictures_and_info(server):
@@ -168,7 +168,7 @@ def test_an_episode_begins_where_another_has_ended(server):
                 *_, info = env.step(numpy.array((0.0, 0.1), dtype=numpy.float32))
                 places.append(info["x"])
             ends.append((info["end"], info["time"], places))
-            assert len(client.get_world().get_actors().filter("vehicle.*")) == 1
+            vehicles(client, 1)
         assert [end[0] for end in ends] == ["completed"] * 3
         assert ends[0] == ends[2]  # the server repeats itself
         env.close()
@@ -191,10 +191,8 @@ def test_cars_of_the_traffic_manager_drive_and_are_gone_afterwards(server):
         moved = [car.get_location().distance(start) for car, start in zip(others, starts, strict=True) if car.is_alive]
         assert max(moved) > 1.0, moved
         env.close()
-        world = client.get_world()
-        world.wait_for_tick(10.0)
-        assert len(world.get_actors().filter("vehicle.*")) == 0
-        assert not world.get_settings().synchronous_mode
+        vehicles(client, 0)
+        assert not client.get_world().get_settings().synchronous_mode
 
     server.play(script)
 

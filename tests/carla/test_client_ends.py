@@ -1,5 +1,6 @@
 """However a run in CARLA ends, the server is left as it was; and what is wrong is one line that says what to do."""
 
+import gc
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from envs.carla.errors import (
     VersionMismatch,
     WheelMissing,
 )
-from tests.carla.wheel import connect, driven, scenario, spawn, synchronous
+from tests.carla.wheel import connect, driven, scenario, spawn, synchronous, vehicles
 
 
 def left_as_it_was(client):
@@ -30,19 +31,18 @@ def left_as_it_was(client):
     assert not settings.synchronous_mode
     assert not settings.fixed_delta_seconds
     assert world.wait_for_tick(10.0).frame < world.wait_for_tick(10.0).frame
-    assert len(world.get_actors().filter("vehicle.*")) == 0
+    vehicles(client, 0)
     assert len(world.get_actors().filter("sensor.*")) == 0
 
 
-@pytest.mark.parametrize("end", ["close", "exception", "forgotten", "SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("end", ["close", "exception", "forgotten", "deleted", "SIGINT", "SIGTERM"])
 def test_settings_and_actors_are_given_back(server, end):
     def script(client, end):
         env = driven(map="lane-1", mode="camera" if end == "close" else "state")
         env.reset(seed=0)
         env.step(numpy.zeros(2, dtype=numpy.float32))
-        world = client.get_world()
-        assert world.get_settings().synchronous_mode
-        assert len(world.get_actors().filter("vehicle.*")) == 1
+        vehicles(client, 1)
+        assert client.get_world().get_settings().synchronous_mode
         sys.stdout.write("driving\n")
         sys.stdout.flush()
         if end == "exception":
@@ -52,6 +52,11 @@ def test_settings_and_actors_are_given_back(server, end):
             time.sleep(60.0)
         if end == "forgotten":
             sys.exit(0)  # atexit
+        if end == "deleted":
+            del env
+            gc.collect()
+            assert not client.get_world().get_settings().synchronous_mode
+            return
         env.close()
         env.close()
 
@@ -73,11 +78,11 @@ def test_a_killed_client_freezes_nothing_and_the_next_one_sweeps_up(server):
         world = client.get_world()
         assert not world.get_settings().synchronous_mode  # the server has seen to it
         assert world.wait_for_tick(10.0).frame > 0
-        assert len(world.get_actors().filter("vehicle.*")) == 1  # as in CARLA
+        vehicles(client, 1)  # as in CARLA
         env = driven(map="lane-1")
         env.reset(seed=0)  # on the very place where the dead one began
         env.step(numpy.zeros(2, dtype=numpy.float32))
-        assert len(client.get_world().get_actors().filter("vehicle.*")) == 1
+        vehicles(client, 1)
         env.close()
 
     running = server.start(killed)

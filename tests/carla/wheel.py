@@ -3,6 +3,7 @@
 import faulthandler
 import queue
 import sys
+import time
 
 import carla
 
@@ -61,6 +62,16 @@ def refused(call, *words):
     else:
         raise AssertionError("not refused")
     assert all(word in text for word in words), text
+
+
+def vehicles(client, count):
+    """So many vehicles; a client hears of another one's map up to a second later."""
+    for _ in range(1000):
+        found = client.get_world().get_actors().filter("vehicle.*")
+        if len(found) == count:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{len(found)} vehicles instead of {count}")
 
 
 def scenario(**parts):

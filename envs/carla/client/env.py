@@ -8,6 +8,7 @@ faults and limits count on that map.
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -195,7 +196,8 @@ class CarlaLaneKeepingEnv(LaneKeepingEnv):
             self._leave()
         if self._session is None:
             drawing = self._sees or self.render_mode is not None
-            self._session = Session(self.address, self._timeout, drawing)
+            session = self._session = Session(self.address, self._timeout, drawing)
+            weakref.finalize(self, session.close)  # who forgets an environment must not leave the server frozen
         return self._session
 
     def _before_tick(self, moment: Moment) -> None:
