@@ -46,9 +46,9 @@ class _Drops(NamedTuple):
     seen: NDArray[np.intp]
     """(P,) likewise of what is seen there through the drop, in the half-size image with ``beyond`` more around it."""
     clear: NDArray[np.uint16]
-    """(P, 1) 0..256, how much of the image is left."""
+    """(P, 3) 0..256, how much of the image is left; the same in every channel."""
     light: NDArray[np.uint16]
-    """(P, 1) 0..256, how much light comes through the drop."""
+    """(P, 3) 0..256, how much light comes through the drop."""
     reach: int
     """Pixels, the greatest extent from the middle."""
     beyond: int
@@ -74,7 +74,7 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     reach, beyond = drops.reach, drops.beyond
     result = np.asarray(cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE), np.uint8)
     # A drop shows the scene much smaller: without a blur first, single pixels of it would glitter.
-    behind = cv2.blur(image, (max(3, width // 40) | 1,) * 2)[::2, ::2]
+    behind = np.ascontiguousarray(cv2.blur(image, (max(3, width // 40) | 1,) * 2)[::2, ::2])
     behind = np.asarray(cv2.copyMakeBorder(behind, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE), np.uint8)
     place = np.repeat((rows + 2 * reach) * (width + 2 * reach) + columns + reach, count)
     place += drops.place[:pixels]
@@ -84,8 +84,14 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     mixed = flat.take(place, axis=0) * drops.clear[:pixels]
     through = np.asarray(behind.reshape(-1, 3).take(seen, axis=0) * drops.light[:pixels], dtype=np.uint16)
     mixed += through
-    flat[place] = mixed >> 8
+    mixed >>= 8
+    put_pixels(flat, place, mixed.astype(np.uint8))
     return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach], dtype=np.uint8)
+
+
+def put_pixels(flat: Image, place: NDArray[np.intp], pixels: Image) -> None:
+    """``flat[place] = pixels`` for pixels (N, 3) and (P, 3), in half the time: each moves in one piece."""
+    flat.view("V3")[place, 0] = pixels.view("V3")[:, 0]
 
 
 def _places(
@@ -122,7 +128,9 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     count = np.array([len(part[0]) for part in parts], dtype=np.int64)
     dx, dy, seen_x, seen_y, cover, light = (np.concatenate(column) for column in zip(*parts, strict=True))
     dx, dy, seen_x, seen_y = (np.rint(v).astype(np.intp) for v in (dx, dy, seen_x / 2.0, seen_y / 2.0))
-    cover, light = (np.rint(values * 256.0).astype(np.uint16)[:, None] for values in (cover, light * cover))
+    cover, light = (
+        np.rint(values * 256.0).astype(np.uint16)[:, None].repeat(3, axis=1) for values in (cover, light * cover)
+    )
     # A drop's middle is itself up to `reach` outside.
     beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 2 + 2
     place = dy * (width + 2 * reach) + dx

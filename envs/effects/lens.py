@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +23,22 @@ _PATCH = (10, 10, 10)
 """Colour of what hangs before the lens: no light reaches its near side."""
 
 
+class _Cover(NamedTuple):
+    """What lies before the picture; it stays for an episode, mostly at one severity."""
+
+    left: NDArray[np.uint16]
+    """(height, width, 3) 0..256, how much of the picture is left."""
+    own: NDArray[np.uint16]
+    """(height, width, 3) its own light, 0..255 * 256, and one half for rounding."""
+
+    def on(self, image: Image) -> Image:
+        """The picture behind it."""
+        mixed = image * self.left
+        mixed += self.own
+        mixed >>= 8
+        return mixed.astype(np.uint8)
+
+
 def lens_dirt(image: Image, severity: float, key: Key) -> Image:
     """Specks and smears of dried mud, out of focus: soft brown spots. Where they are depends on ``key.seed`` only.
 
@@ -31,10 +47,15 @@ def lens_dirt(image: Image, severity: float, key: Key) -> Image:
     image, level = prepared("lens_dirt", image, severity)
     if level is None:
         return image
-    field, covered = _dirt_field(key.seed, *image.shape[:2])
-    edge = int(np.searchsorted(-covered, -level["share"]))
-    amount = smoothstep(edge - _SOFT, edge + _SOFT, np.arange(256.0)) * level["opacity"]
-    return _mixed(image, np.rint(amount * 256.0).astype(np.uint16)[field], _MUD)
+    return _dirt(key.seed, level["share"], level["opacity"], *image.shape[:2]).on(image)
+
+
+@lru_cache(maxsize=16)
+def _dirt(seed: int, share: float, opacity: float, height: int, width: int) -> _Cover:
+    field, covered = _dirt_field(seed, height, width)
+    edge = int(np.searchsorted(-covered, -share))
+    amount = smoothstep(edge - _SOFT, edge + _SOFT, np.arange(256.0)) * opacity
+    return _cover(np.rint(amount * 256.0).astype(np.uint16)[field], _MUD)
 
 
 @lru_cache(maxsize=64)
@@ -70,22 +91,25 @@ def occlusion(image: Image, severity: float, key: Key) -> Image:
     image, level = prepared("occlusion", image, severity)
     if level is None:
         return image
-    height, width = image.shape[:2]
-    rng = key.fixed("occlusion")
+    return _patch(key.seed, level["share"], *image.shape[:2]).on(image)
+
+
+@lru_cache(maxsize=16)
+def _patch(seed: int, share: float, height: int, width: int) -> _Cover:
+    rng = Key(seed, 0).fixed("occlusion")
     cx, cy = rng.uniform(0.2, 0.8) * width, rng.uniform(0.25, 0.75) * height
     stretch = math.exp(rng.uniform(-0.1, 0.6))
     # Half of the light passes on an ellipse of the wanted area.
-    radius = math.sqrt(level["share"] * height * width / math.pi)
+    radius = math.sqrt(share * height * width / math.pi)
     across = ((np.arange(width) + 0.5 - cx) / (radius * stretch)) ** 2
     down = ((np.arange(height) + 0.5 - cy) / (radius / stretch)) ** 2
     covered = smoothstep(1.4, 0.6, across[None, :] + down[:, None])
-    return _mixed(image, np.rint(covered * 256.0).astype(np.uint16), _PATCH)
+    return _cover(np.rint(covered * 256.0).astype(np.uint16), _PATCH)
 
 
-def _mixed(image: Image, cover: NDArray[np.uint16], colour: tuple[int, int, int]) -> Image:
-    """The image under something of this colour that covers ``cover`` / 256 of each pixel, (height, width)."""
-    shares = np.asarray(cv2.merge([cover] * 3), dtype=np.uint16)
-    over = np.asarray(cv2.merge([cover * np.uint16(part) for part in colour]), dtype=np.uint16)
-    over += image * (256 - shares)
-    over += 128
-    return (over >> 8).astype(np.uint8)
+def _cover(cover: NDArray[np.uint16], colour: tuple[int, int, int]) -> _Cover:
+    """Something of this colour that covers ``cover`` / 256 of each pixel, (height, width)."""
+    left, own = 256 - cover[..., None].repeat(3, axis=2), cover[..., None] * np.array(colour, dtype=np.uint16) + 128
+    for part in (left, own):
+        part.setflags(write=False)
+    return _Cover(left, own)

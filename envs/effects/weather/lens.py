@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.effects.drops import put_pixels
 from envs.effects.types import Image, Key
 from envs.effects.weather.conditions import Conditions
 from envs.render.noise import smoothstep
@@ -148,7 +149,8 @@ def wet_lens(image: Image, now: Conditions, key: Key) -> Image:
     flat = result.reshape(-1, 3)
     mixed = flat.take(place, axis=0) * (256 - cover.astype(np.uint16))[:, None]
     mixed += through * (cover * stamps.shade).astype(np.uint16)[:, None]
-    flat[place] = mixed >> 8
+    mixed >>= 8
+    put_pixels(flat, place, mixed.astype(np.uint8))
     return result[margin:-margin, margin:-margin]
 
 
