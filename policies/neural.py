@@ -14,7 +14,7 @@ import torch
 
 from liquid_pilot.deploy.engine import Engine, FastHead, chosen, say_once
 from liquid_pilot.nn.checkpoint import load_checkpoint
-from liquid_pilot.nn.pilot import coded
+from liquid_pilot.nn.pilot import PilotNetwork, coded
 from policies.errors import BadObservation, NonFiniteOutput
 from policies.policy import Action, Info, Observation, Policy
 
@@ -58,8 +58,8 @@ class NeuralPolicy(Policy):
         self.name = folder.resolve().parent.name if folder.name == "best" else folder.resolve().name
         self.cruise_speed = cruise_speed
         self._steers_only = self.config.actions == ("steering",)
-        self._centre, self._scale = self.network.centre.numpy(), self.network.scale.numpy()
         self._states: npt.NDArray[np.float32] = np.zeros((0, self.network.controller.state_size), np.float32)
+        self._chunk = _Chunk(self.network)
 
     def reset(self, rows: Sequence[int] = (0,)) -> None:
         """Forget everything about these rows."""
@@ -73,35 +73,35 @@ class NeuralPolicy(Policy):
         """
         del infos  # the truth is none of an honest policy's business
         self._make_room(rows)
-        count, chosen_rows = len(rows), list(rows)
-        # Plain arrays, filled up to whole chunks: for things this small every call of torch costs more than its work.
-        padded = -(-count // CONTROL_CHUNK) * CONTROL_CHUNK
-        seen, network = self.network.head.output_size, self.network
-        inputs = np.zeros((padded, 1, network.controller.input_size), np.float32)
-        measured = np.zeros((padded, len(self.config.measurements)), np.float32)
-        elapsed = np.zeros((padded, 1), np.float32)
-        states = np.zeros((padded, self._states.shape[1]), np.float32)
-        states[:count] = self._states[chosen_rows]
-        outputs = np.zeros((padded, len(self.config.actions)), np.float32)
+        actions = np.empty((len(rows), len(self.config.actions)), np.float32)
+        states = np.empty((len(rows), self._states.shape[1]), np.float32)
         with torch.inference_mode():
-            for row, observation in enumerate(observations):
-                inputs[row, :, :seen] = self._encoded(observation)
-                elapsed[row] = _element(observation, "elapsed", 0, self.name)
-                for column, one in enumerate(self.config.measurements):
-                    measured[row, column] = _element(observation, one.observation, one.index, self.name)
-            inputs[:, 0, seen:] = coded(measured[:, network.code_rows], self._centre, self._scale)
-            for begin in range(0, padded, CONTROL_CHUNK):
-                chunk = slice(begin, begin + CONTROL_CHUNK)
-                given = [torch.from_numpy(one[chunk]) for one in (inputs, states, elapsed)]
-                output, state = network.controller(*given)
-                outputs[chunk], states[chunk] = output.numpy()[:, 0], state.numpy()
-            outputs = network.actions(torch.from_numpy(outputs)).numpy()
-        actions: Action = outputs[:count]
+            for begin in range(0, len(rows), CONTROL_CHUNK):
+                part = slice(begin, begin + CONTROL_CHUNK)
+                self._control(rows[part], observations[part], actions[part], states[part])
         if not math.isfinite(actions.sum()):
             raise NonFiniteOutput(f"{self.name} answers with NaN or infinity: train it again or take another one")
-        self._states[chosen_rows] = states[:count]
+        for row, state in zip(rows, states, strict=True):
+            self._states[row] = state
         actions = actions.clip(-1.0, 1.0)
         return self._with_cruise(actions, observations) if self._steers_only else actions
+
+    def _control(
+        self, rows: Sequence[int], observations: Sequence[Observation], actions: Action, states: Action
+    ) -> None:
+        """Fill in actions (rows, A), not clipped, and the new states (rows, N) of one chunk at most."""
+        chunk, network = self._chunk, self.network
+        chunk.elapsed.fill(0.0)  # also of rows that are not there: a bad time that was left behind would be refused
+        for place, (row, observation) in enumerate(zip(rows, observations, strict=True)):
+            chunk.features[place] = self._encoded(observation)
+            chunk.elapsed[place] = _element(observation, "elapsed", 0, self.name)
+            chunk.states[place] = self._states[row]
+            for column, one in enumerate(self.config.measurements):
+                chunk.measured[place, column] = _element(observation, one.observation, one.index, self.name)
+        chunk.codes[:] = coded(chunk.measured[:, chunk.rows], chunk.centre, chunk.scale)
+        output, state = network.controller(*chunk.given)
+        np.divide(output.numpy()[: len(rows), 0], chunk.target_scale, out=actions)  # `PilotNetwork.actions`
+        states[:] = state.numpy()[: len(rows)]
 
     def _encoded(self, observation: Observation) -> npt.NDArray[np.float32]:
         """Features (1, 32) of the picture."""
@@ -126,6 +126,29 @@ class NeuralPolicy(Policy):
         missing = max(rows, default=-1) + 1 - len(self._states)
         if missing > 0:
             self._states = np.concatenate([self._states, np.zeros((missing, self._states.shape[1]), np.float32)])
+
+
+class _Chunk:
+    """What a controller reads of `CONTROL_CHUNK` rows, as arrays and as the tensors that share their memory.
+
+    Plain arrays, made once: for things this small a call of torch costs more than its work.
+    """
+
+    def __init__(self, network: PilotNetwork) -> None:
+        self._network = network
+        seen = network.head.output_size
+        inputs = np.zeros((CONTROL_CHUNK, 1, network.controller.input_size), np.float32)
+        self.features, self.codes = inputs[:, 0, :seen], inputs[:, 0, seen:]
+        self.elapsed = np.zeros((CONTROL_CHUNK, 1), np.float32)
+        self.states = np.zeros((CONTROL_CHUNK, network.controller.state_size), np.float32)
+        self.given = [torch.from_numpy(one) for one in (inputs, self.states, self.elapsed)]
+        self.measured = np.zeros((CONTROL_CHUNK, len(network.config.measurements)), np.float32)
+        self.rows = np.array(network.code_rows, np.int64)
+        self.centre, self.scale = network.centre.numpy(), network.scale.numpy()
+        self.target_scale = network.target_scale.numpy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Chunk, (self._network,)  # arrays and tensors of a copy would no longer share memory
 
 
 def _read(observation: Observation, key: str, reader: str) -> npt.NDArray[Any]:

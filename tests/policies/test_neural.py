@@ -1,5 +1,7 @@
 """NeuralPolicy: rows that do not know of each other, memory per row, clear complaints; and policies.load."""
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,30 @@ def test_reset_forgets_these_rows_only(saved: Path) -> None:
     assert np.array_equal(last[0], last[1])
     policy.reset()
     assert np.array_equal(policy.act(observation(5, 3)), fresh)
+
+
+@pytest.mark.parametrize("engine", ["torch", pytest.param("onnxruntime", marks=needs_extra)])
+def test_a_copy_goes_on_by_itself(engine: Engine, saved: Path) -> None:
+    policy = NeuralPolicy(saved, engine=engine)
+    policy.reset()
+    policy.act(observation(1, 0))
+    copies = [copy.deepcopy(policy), pickle.loads(pickle.dumps(policy))]
+    policy.act(observation(2, 0))
+    one, two = (other.act(observation(1, 1)) for other in copies)
+    policy.reset()
+    policy.act(observation(1, 0))
+    assert np.array_equal(one, two)
+    assert np.array_equal(one, policy.act(observation(1, 1)))
+
+
+def test_a_refused_row_does_not_spoil_the_next_call(saved: Path) -> None:
+    policy = NeuralPolicy(saved)
+    policy.reset([0, 1])
+    expected = policy.act(observation(5, 0))
+    policy.reset([0, 1])
+    with pytest.raises(BadElapsed):
+        policy.act_rows([0, 1], [observation(5, 0), observation(5, 0) | {"elapsed": np.array([-1.0])}], [{}] * 2)
+    assert np.array_equal(policy.act(observation(5, 0)), expected)
 
 
 def test_nothing_learns_and_threads_stay(saved: Path) -> None:
