@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-WAIT = 120
+WAIT = 280
 """Seconds for any one script: the machine may be busy."""
 
 PRELUDE = """

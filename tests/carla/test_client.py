@@ -77,6 +77,27 @@ def test_weather_is_carlas_and_faults_are_ours(server):
     server.play(script)
 
 
+def test_a_wet_road_is_slippery_where_the_scenario_says_so(server):
+    def script(client):
+        def speed_after_braking(**options):
+            name = "envs.registration:liquid_pilot/LaneKeeping-v0"
+            env = gymnasium.make(name, scenario=wet, observation_mode="state", **options)
+            env.reset(seed=1)
+            for _ in range(20):
+                *_, info = env.step(numpy.array((0.0, -1.0), dtype=numpy.float32))
+            env.close()
+            return info["speed"]
+
+        speeds = []
+        for slippery in (True, False):
+            wet = scenario(map="lane-1", weather="storm", wet_grip=slippery, start={"speed": 12.0})
+            speeds.append((speed_after_braking(), speed_after_braking(**CARLA)))
+        assert all(abs(here - there) < 0.05 for here, there in speeds), speeds
+        assert speeds[0][1] > speeds[1][1] + 0.3, speeds
+
+    server.play(script)
+
+
 def test_a_route_by_waypoints_is_that_of_the_map(server, tmp_path):
     def script(client, folder):
 
@@ -179,11 +200,8 @@ def test_an_episode_begins_where_another_has_ended(server):
 def test_cars_of_the_traffic_manager_drive_and_are_gone_afterwards(server):
     def script(client):
         env = driven(map="town-1", traffic=3)
-        world = client.get_world()
         env.reset(seed=2)
-        others = [
-            car for car in client.get_world().get_actors().filter("vehicle.*") if "liquidpilot" not in car.type_id
-        ]
+        others = [car for car in vehicles(client, 4) if "liquidpilot" not in car.type_id]
         assert len(others) == 3
         starts = [car.get_location() for car in others]
         for _ in range(60):

@@ -66,12 +66,13 @@ class CarlaCar(Vehicle):
         if self._actor is None or abs(value - self._grip) < 0.005:
             return
         self._grip = value
-        control = self._actor.get_physics_control()
-        wheels = control.wheels
-        for wheel, dry in zip(wheels, self._friction, strict=True):
-            wheel.tire_friction = dry * value
-        control.wheels = wheels
-        self._actor.apply_physics_control(control)
+        with self._session.speaking("apply_physics_control"):
+            control = self._actor.get_physics_control()
+            wheels = control.wheels
+            for wheel, dry in zip(wheels, self._friction, strict=True):
+                wheel.tire_friction = dry * value
+            control.wheels = wheels
+            self._actor.apply_physics_control(control)
 
     def begin(self, height: float) -> None:
         """Put the car into the world where `place` has put it, standing, its wheels turned as for its curve.

@@ -255,7 +255,7 @@ class Session:
         with self.speaking("to destroy actors"):
             sensors = [actor for actor in actors if actor.type_id.startswith("sensor.")]
             for sensor in sensors:
-                if sensor.is_listening:
+                if sensor.is_listening():
                     sensor.stop()
             for group in (sensors, [actor for actor in actors if actor not in sensors]):
                 self._destroy(group)
