@@ -112,7 +112,7 @@ def test_a_route_by_waypoints_is_that_of_the_map(server, tmp_path):
             there = make_lane_keeping(both, observation_mode="state", town=town, **CARLA)
             ours, theirs = here.plan(3), there.plan(3)
             assert abs(ours.length - theirs.length) < 1e-9
-            assert abs(ours.route.length - theirs.route.length) < 1.5
+            assert abs(ours.route.length - theirs.route.length) < 2.5  # the lane's last strides
             sides = [ours.route.project(x, y).cross_track for x, y in zip(theirs.route.x, theirs.route.y, strict=True)]
             assert numpy.abs(sides).max() < 0.01, numpy.abs(sides).max()
             turns = [

@@ -73,6 +73,7 @@ def test_a_killed_client_freezes_nothing_and_the_next_one_sweeps_up(server):
         sys.stdout.flush()
         while True:
             env.step(numpy.array((0.0, 0.3), dtype=numpy.float32))
+            time.sleep(0.01)  # so that the route does not end before the kill
 
     def next_one(client):
         world = client.get_world()
