@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from launch.errors import BadSelection
+from launch.serve import CARLA_PORT
 from launch.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from envs.lockstep import World
 
 Name = Literal["embedded", "carla"]
-HOST, PORT = "127.0.0.1", 2000
+HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Backend:
 
     name: Name = "embedded"
     host: str = HOST
-    port: int = PORT
+    port: int = CARLA_PORT
     town: str | None = None
     timeout: float = 20.0
 
@@ -100,7 +101,7 @@ def chosen(name: Name, host: str | None, port: int | None, town: str | None) -> 
         if given:
             raise BadSelection(f"{', '.join(given)}: only with --backend carla")
         return EMBEDDED
-    return Backend(name, host or HOST, PORT if port is None else port, town)
+    return Backend(name, host or HOST, CARLA_PORT if port is None else port, town)
 
 
 def recorded_in(versions: Mapping[str, str]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 
+from envs.carla.client.wheel import VERSION as CARLA_VERSION
 from launch.console import say
 
+__all__ = ["CARLA_PORT", "CARLA_VERSION", "run_server"]
+
 CARLA_PORT = 2000
-CARLA_VERSION = "0.9.16"
 
 
 def run_server(host: str, port: int, map_name: str, theme: str, seed: int, verbose: bool) -> None:
