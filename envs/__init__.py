@@ -1,1 +1,1 @@
-"""Worlds as Gymnasium environments: roads, the renderer, and driving."""
+"""Worlds as Gymnasium environments: roads, the renderer, weather and faults, driving, the drone, and CARLA."""
