@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.environment import say
@@ -29,7 +30,7 @@ def control_steps(rounds: int) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     engines = ["torch"] if chosen() == "torch" else ["torch", "onnxruntime"]
     rng = np.random.default_rng(0)
-    observation = {
+    observation: dict[str, Any] = {
         "image": rng.integers(0, 256, (78, 200, 3), dtype=np.uint8),
         "speed": np.array([9.0], np.float32),
         "velocity": np.array([1.0, 0.1, 0.0], np.float32),
@@ -41,12 +42,11 @@ def control_steps(rounds: int) -> dict[str, dict[str, float]]:
         for engine in engines:
             policy: Any = policies.load(name, kind, engine=engine)  # type: ignore[arg-type]
             policy.reset()
-            runs[f"{name}, {engine}"] = lambda policy=policy: policy.act(observation)
-    head, image = policy.network.head, torch.from_numpy(observation["image"])[None]
-    runs["head alone, torch"] = lambda: head(image)
+            runs[f"{name}, {engine}"] = partial(policy.act, observation)
+    head, image = policy.network.head, observation["image"]
+    runs["head alone, torch"] = partial(head, torch.from_numpy(image)[None])
     if "onnxruntime" in engines:
-        fast = FastHead(head)
-        runs["head alone, onnxruntime"] = lambda: fast(observation["image"])
+        runs["head alone, onnxruntime"] = partial(FastHead(head), image)
     return _report(_measure(runs, rounds))
 
 

@@ -32,6 +32,7 @@ class Place:
 
     def __init__(self, scenario: str) -> None:
         from envs.driving.env import LaneKeepingEnv
+        from envs.driving.world import DrivingWorld
         from envs.effects.weather import View, WeatherLook, street_lamps
         from envs.render.pose import Pose
         from policies.expert import ExpertDriver
@@ -41,6 +42,7 @@ class Place:
         for _ in range(60):
             observation, _, _, _, info = env.step(expert.act(observation, info))
         spec, world, car = env.scenario.camera, env.ride.world, env.ride.car
+        assert isinstance(world, DrivingWorld)
         mount = Pose.from_angles(spec.x_m, 0.0, spec.z_m, pitch=math.radians(spec.pitch_deg))
         self.eye = env.car_pose().compose(mount)
         renderer, angle = world.open_renderer(), math.radians(spec.fov_deg)
@@ -81,19 +83,20 @@ def single_effects(place: Place) -> dict[str, Callable[[], Any]]:
     weathers["damp"] = PRESETS["rain"].model_copy(update={"precipitation_deposits": 0.0})
     weathers["flooded"] = PRESETS["rain"].model_copy(update={"wetness": 0.0})
 
-    def stage(weather: str, part: Callable[[Any, Shot, Any], Any]) -> Callable[[], Any]:
+    def stage(weather: str, part: Callable[[Any, Shot, Any], Any], merged: bool = False) -> Callable[[], Any]:
         now = conditions(weathers[weather], look.heaven.sky, view.north)
         planes = light.relight(rgb, now, view)
+        before = merge(planes) if merged else planes
         # A fresh picture each time: what parts share (rays, the road's plane) is counted to each of them.
-        return lambda: part(planes.copy(), Shot(rgb, frame.depth, frame.segmentation, view), now)
+        return lambda: part(before.copy(), Shot(rgb, frame.depth, frame.segmentation, view), now)
 
     effects: dict[str, Callable[[], Any]] = {
         "another light": stage("overcast", lambda _, shot, now: merge(light.relight(shot.image, now, view))),
         "sky": stage("overcast", lambda planes, shot, now: look.heaven.paint(planes, shot, now)),
         "fog": stage("dense_fog", lambda planes, shot, now: haze.fill(planes, shot, now, look.heaven, 7, key)),
         "dust": stage("dust_storm", lambda planes, shot, now: haze.fill(planes, shot, now, look.heaven, 7, key)),
-        "rain": stage("storm", lambda planes, shot, now: rain.fall(planes, shot, now, look.heaven, 7, key)),
-        "drops on the lens": stage("storm", lambda planes, _, now: lens.wet_lens(planes, now, key)),
+        "rain": stage("storm", lambda image, shot, now: rain.fall(image, shot, now, look.heaven, 7, key), merged=True),
+        "drops on the lens": stage("storm", lambda image, _, now: lens.wet_lens(image, now, key), merged=True),
         "wet road": stage("damp", lambda planes, shot, now: wet.drench(planes, shot, now, look.heaven, 7, key)),
         "puddles": stage("flooded", lambda planes, shot, now: wet.drench(planes, shot, now, look.heaven, 7, key)),
         "glare": stage("low_sun_ahead", lambda planes, shot, now: glare.dazzle(planes, shot, now, 1.0)),

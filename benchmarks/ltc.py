@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,7 @@ def training(threads: int, rounds: int) -> list[dict[str, Any]]:
     clock = time.process_time if threads == 1 else time.perf_counter
     for batch, steps in CASES if threads == 1 else CASES_OF_TWO:
         features = torch.randn(batch, steps, INPUTS, generator=torch.Generator().manual_seed(1))
-        runs = {
-            name: on(kind, lambda module=module, features=features: train_step(module, features))
-            for name, (module, kind) in networks.items()
-        }
+        runs = {name: on(kind, partial(train_step, module, features)) for name, (module, kind) in networks.items()}
         slow = {name: runs.pop(name) for name in ("ncps", "torch")}
         if threads > 1:  # operations this small suffer from a second thread: 12 s for one step of ncps were seen
             slow = {"ncps": slow["ncps"]} if batch * steps <= 512 else {}

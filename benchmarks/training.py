@@ -87,7 +87,7 @@ def joint_parts(config: Any, drives: Path, folder: Path, steps: int) -> None:
     torch.set_num_threads(1)
     paths = find_drives(drives)
     infos = read_infos(paths)
-    frames = open_frames(paths, infos, folder, ["speed"], config.truth, lambda *_: None)
+    frames = open_frames(paths, infos, folder, [("speed", 0)], config.truth, lambda *_: None)
     material = prepare(frames, split_for(infos, config), config)
     number = len(config.stages) - 1
     ready = make_ready(number, config.stages[number], PilotNetwork(config.network), config, material, None)
@@ -101,7 +101,7 @@ def joint_parts(config: Any, drives: Path, folder: Path, steps: int) -> None:
         loss = module.loss(batch)
         marks.append(time.perf_counter())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         marks.append(time.perf_counter())
         module.configure_gradient_clipping(optimizer)
         optimizer.step()
