@@ -45,6 +45,13 @@ def words(key: Key, purpose: str, count: int) -> NDArray[np.uint64]:
     return np.asarray(bits.random_raw(count + _MIXING))[_MIXING:]
 
 
+def bits8(key: Key, purpose: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Uniform integers 0..255."""
+    count = int(np.prod(shape))
+    drawn = words(key, purpose, -(-count // 8)).astype("<u8", copy=False)
+    return drawn.view(np.uint8)[:count].reshape(shape)
+
+
 def bits16(key: Key, purpose: str, shape: tuple[int, ...]) -> NDArray[np.uint16]:
     """Uniform integers 0..65535."""
     count = int(np.prod(shape))

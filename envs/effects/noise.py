@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.effects.draws import bits16, normals, quantiles
+from envs.effects.draws import bits8, bits16, normals, quantiles
 from envs.effects.settings import prepared
 from envs.effects.types import Image, Key
 
-_QUANTILES = 1024
-"""Number of equally probable values by which a Poisson distribution is drawn: out to 3.3 sigma."""
+_QUANTILES = 256
+"""Number of equally probable values by which a Poisson distribution is drawn: out to 2.9 sigma. With the grey level it
+makes an index of 16 bits, which is looked up in a third of the time of a wider one."""
 _ONE = 4096
 """What stands for 1 in factors of 16 bits."""
 _TABLE_PHOTONS = 100.0
@@ -74,8 +75,9 @@ def shot_noise(image: Image, severity: float, key: Key) -> Image:
         noise += image
         noise += np.float32(0.5)
         return np.clip(noise, 0.0, 255.0, out=noise).astype(np.uint8)
-    index = bits16(key, "shot_noise", image.shape) & np.uint16(_QUANTILES - 1)
-    return np.asarray(_poisson_table(photons).take(image * np.int64(_QUANTILES) + index, mode="clip"))
+    index = np.left_shift(image, 8, dtype=np.uint16)
+    index |= bits8(key, "shot_noise", image.shape)
+    return np.asarray(_poisson_table(photons).take(index, mode="clip"))
 
 
 def _normal_noise(image: Image, sd: float, key: Key, purpose: str) -> Image:

@@ -6,9 +6,7 @@ done here because OpenCV's uint8 HSV has only 180 hues. Nothing depends on the i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,9 +14,6 @@ from numpy.typing import NDArray
 
 from envs.effects.settings import prepared
 from envs.effects.types import Image, Key
-
-Plane: TypeAlias = NDArray[np.uint8]
-"""One value for each pixel, (height, width)."""
 
 EXPOSURE_FRAMES = 40
 """Frames (2 s at 20 Hz) for which a jump of the exposure lasts before the next is drawn."""
@@ -31,12 +26,13 @@ def brightness(image: Image, severity: float, key: Key) -> Image:  # noqa: ARG00
         return image
     old = np.arange(256, dtype=np.float64)
     new = np.minimum(old + 255.0 * level["add"], 255.0)
-    factor = np.divide(new, old, out=np.zeros(256), where=old > 0).astype(np.float32)
-    value, _ = _extremes(image)
-    factors = factor[value]
-    result = _by_channel(image, lambda channel: factors * channel)
-    # Black has no hue: it becomes grey.
-    result[value == 0] = round(new[0])
+    table = np.divide(new, old, out=np.zeros(256), where=old > 0).astype(np.float32)
+    red, green, blue = channels = cv2.split(image)
+    value = np.asarray(cv2.max(cv2.max(red, green), blue))
+    factors = cv2.LUT(value, table)
+    result = np.asarray(cv2.merge([_product(channel, factors) for channel in channels]), dtype=np.uint8)
+    if not value.all():  # Black has no hue: it becomes grey.
+        result[value == 0] = round(new[0])
     return result
 
 
@@ -60,13 +56,14 @@ def saturation(image: Image, severity: float, key: Key) -> Image:  # noqa: ARG00
     image, level = prepared("saturation", image, severity)
     if level is None:
         return image
-    value, least = _extremes(image)
-    light = value.astype(np.float32)
-    chroma = light - least
+    red, green, blue = channels = cv2.split(image)
+    value, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     # Saturation is chroma / value: the new chroma over the old one, which is how far each channel is from the value.
-    full = np.maximum(chroma, np.float32(1.0))
-    share = np.minimum(np.float32(level["factor"]) + np.float32(level["add"]) * light / full, light / full)
-    return _by_channel(image, lambda channel: light - (light - channel) * share)
+    chroma = np.maximum(cv2.subtract(value, least), np.uint8(1))
+    full = np.asarray(cv2.divide(value, chroma, dtype=cv2.CV_32F))
+    share = np.minimum(np.float32(level["factor"]) + np.float32(level["add"]) * full, full)
+    changed = [cv2.subtract(value, _product(cv2.subtract(value, channel), share)) for channel in channels]
+    return np.asarray(cv2.merge(changed), dtype=np.uint8)
 
 
 def exposure_step(image: Image, severity: float, key: Key) -> Image:
@@ -82,19 +79,11 @@ def exposure_step(image: Image, severity: float, key: Key) -> Image:
     return np.asarray(cv2.LUT(image, _exposed(sign * level["stops"])), dtype=np.uint8)
 
 
-def _extremes(image: Image) -> tuple[Plane, Plane]:
-    """The greatest and the least channel of each pixel, (height, width)."""
-    red, green, blue = cv2.split(image)
-    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return np.asarray(most, dtype=np.uint8), np.asarray(least, dtype=np.uint8)
-
-
-def _by_channel(image: Image, change: Callable[[Plane], NDArray[np.float32]]) -> Image:
-    """The image with each channel changed by itself: the C library gives the memory of whole pictures in floats back to
-    the system after each use, and getting it again costs more than all the arithmetic.
+def _product(plane: cv2.typing.MatLike, factors: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """uint8 times float32, rounded and at most 255. Of one channel: the C library gives the memory of whole pictures in
+    floats back to the system after each use, and getting it again costs more than all the arithmetic.
     """
-    channels = [_rounded(change(np.asarray(channel, dtype=np.uint8))) for channel in cv2.split(image)]
-    return np.asarray(cv2.merge(channels), dtype=np.uint8)
+    return cv2.multiply(plane, factors, dtype=cv2.CV_8U)
 
 
 def _rounded(values: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -184,7 +184,8 @@ def test_motion_blur_is_the_half_gaussian_line(severity: float) -> None:
             shift = (-round(a * math.sin(angle)), -round(a * math.cos(angle)))
             wanted += weight * np.roll(spot[..., 0], shift, axis=(0, 1))
         got = apply("motion_blur", spot, severity, Key(1, frame))[..., 0].astype(float)
-        assert np.abs(got - wanted).mean() < 0.2 * wanted.mean()
+        # Pixels that share a weight are moved together: the spot, of 5 pixels, becomes wider by up to 3.
+        assert np.abs(got - wanted).mean() < 0.25 * wanted.mean()
         assert got.sum() == pytest.approx(wanted.sum(), rel=0.15)
 
 
@@ -198,7 +199,7 @@ def test_drops_of_rain_stay_within_pictures_of_any_size(size: tuple[int, int]) -
 
 # The bits and their number
 
-BITS = "2d9b0c1bcf1af009"
+BITS = "7e432776750f7317"
 EXACT = (
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "paper_gaussian", "motion_blur", "defocus_blur",
     "lens_drops", "dead_pixels", "dead_rows", "lost_blocks",
@@ -211,4 +212,4 @@ def test_other_bits_have_another_number() -> None:
     for name in EXACT:
         for severity in (0.5, 3.0, 5.0):
             digest.update(apply(name, landscape(78, 200), severity, Key(7, 40)).tobytes())
-    assert (EFFECTS, digest.hexdigest()[:16]) == ("2", BITS), "raise envs.effects.version.EFFECTS and pin its bits here"
+    assert (EFFECTS, digest.hexdigest()[:16]) == ("3", BITS), "raise envs.effects.version.EFFECTS and pin its bits here"
