@@ -40,7 +40,7 @@ class _Drops(NamedTuple):
     as many above and below.
     """
     seen: NDArray[np.intp]
-    """(P,) likewise of what is seen there through the drop, in the `_quarter` of the image, ``beyond`` more around it."""
+    """(P,) likewise of what is seen there through the drop, in the `_quarter` of the image, `beyond` more around it."""
     clear: NDArray[np.uint16]
     """(P, 3) 0..256, how much of the image is left; the same in every channel."""
     light: NDArray[np.uint16]
