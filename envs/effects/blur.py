@@ -85,9 +85,9 @@ def _disc_mean(image: Image, half_widths: list[int]) -> Image:
         total += run[reach + dy : reach + dy + height]
         if dy:
             total += run[reach - dy : reach - dy + height]
-    mean = total * np.float32(1.0 / area)
-    mean += np.float32(0.5)
-    return mean.astype(np.uint8)
+    # OpenCV has no pictures of 32 bits without a sign.
+    sums = total if kind is np.uint16 else total.astype(np.float32)
+    return np.asarray(cv2.convertScaleAbs(sums, alpha=1.0 / area), dtype=np.uint8)
 
 
 class _Smear(NamedTuple):

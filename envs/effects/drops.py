@@ -35,16 +35,12 @@ class _Drops(NamedTuple):
     """
     pixels: NDArray[np.int64]
     """(n,) number of pixels of each drop."""
-    place: NDArray[np.intp]
-    """(P,) flat index, from the drop's middle, in the image with ``reach`` more pixels at either side and twice
-    as many above and below.
+    places: NDArray[np.intp]
+    """(2, P) flat indices, from the drop's middle: of the pixel, in the image with ``reach`` more pixels at either side
+    and twice as many above and below; and of what is seen there, in the `_quarter` of the image, `beyond` around it.
     """
-    seen: NDArray[np.intp]
-    """(P,) likewise of what is seen there through the drop, in the `_quarter` of the image, `beyond` more around it."""
-    clear: NDArray[np.uint16]
-    """(P, 3) 0..256, how much of the image is left; the same in every channel."""
-    light: NDArray[np.uint16]
-    """(P, 3) 0..256, how much light comes through the drop."""
+    share: NDArray[np.uint16]
+    """(2, P, 3) 0..256, the same in every channel: how much of the image is left, how much light comes through."""
     reach: int
     """Pixels, the greatest extent from the middle."""
     beyond: int
@@ -66,22 +62,29 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     count = drops.pixels[:number]
     pixels = int(count.sum())
     columns, rows = _places(drops, number, key.frame, height, width)
-    # With a margin all around nothing has to be asked whether it is inside.
+    # With a margin all around nothing has to be asked whether it is inside. Both pictures lie in one piece of memory,
+    # because what a few thousand pixels cost is the number of steps, not of pixels.
     reach, beyond = drops.reach, drops.beyond
-    result = np.asarray(cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE), np.uint8)
-    behind = cv2.blur(_quarter(image), (max(3, width // 80) | 1,) * 2)
-    behind = np.asarray(cv2.copyMakeBorder(behind, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE), np.uint8)
-    place = np.repeat((rows + 2 * reach) * (width + 2 * reach) + columns + reach, count)
-    place += drops.place[:pixels]
-    seen = np.repeat(((rows >> 2) + beyond) * behind.shape[1] + (columns >> 2) + beyond, count)
-    seen += drops.seen[:pixels]
-    flat = result.reshape(-1, 3)
-    mixed = flat.take(place, axis=0) * drops.clear[:pixels]
-    through = np.asarray(behind.reshape(-1, 3).take(seen, axis=0) * drops.light[:pixels], dtype=np.uint16)
-    mixed += through
+    quarter = cv2.blur(_quarter(image), (max(3, width // 80) | 1,) * 2)
+    sizes = [(height + 4 * reach, width + 2 * reach), (quarter.shape[0] + 2 * beyond, quarter.shape[1] + 2 * beyond)]
+    first = math.prod(sizes[0])
+    flat = np.empty((first + math.prod(sizes[1]), 3), dtype=np.uint8)
+    result, behind = flat[:first].reshape(*sizes[0], 3), flat[first:].reshape(*sizes[1], 3)
+    cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE, dst=result)
+    cv2.copyMakeBorder(quarter, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE, dst=behind)
+    middle = np.stack(
+        (
+            (rows + 2 * reach) * sizes[0][1] + columns + reach,
+            ((rows >> 2) + beyond) * sizes[1][1] + (columns >> 2) + beyond + first,
+        )
+    )
+    index = np.repeat(middle, count, axis=1)
+    index += drops.places[:, :pixels]
+    parts = flat.take(index, axis=0, mode="clip") * drops.share[:, :pixels]
+    mixed = parts[0] + parts[1]
     mixed >>= 8
-    put_pixels(flat, place, mixed.astype(np.uint8))
-    return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach], dtype=np.uint8)
+    put_pixels(flat, index[0], mixed.astype(np.uint8))
+    return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach])
 
 
 def _quarter(image: Image) -> Image:
@@ -139,10 +142,9 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     )
     # A drop's middle is itself up to `reach` outside.
     beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 4 + 2
-    place = dy * (width + 2 * reach) + dx
-    seen = seen_y * (-(-width // 4) + 2 * beyond) + seen_x
+    places = np.stack((dy * (width + 2 * reach) + dx, seen_y * (-(-width // 4) + 2 * beyond) + seen_x))
     ways = list(zip(x.tolist(), y.tolist(), speed.tolist(), phase.tolist(), strict=True))
-    return _Drops(ways, count, place, seen, 256 - cover, light, reach, beyond)
+    return _Drops(ways, count, places, np.stack((256 - cover, light)), reach, beyond)
 
 
 def _shape(radius: float, lobe: list[float], width: int) -> tuple[NDArray[np.float64], ...]:
