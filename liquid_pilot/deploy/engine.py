@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -113,13 +113,20 @@ class FastHead:
 
     def _open(self, model: bytes) -> None:
         self._model = model
-        self._run = open_session(model, torch.get_num_threads()).run
-        self._names = ["features"]
+        session = open_session(model, torch.get_num_threads())
+        # Read and written where they lie: passing arrays by name costs a hundredth of a step.
+        given, made = session.get_inputs()[0], session.get_outputs()[0]
+        self._image, self._features = np.zeros(given.shape, np.uint8), np.zeros(made.shape, np.float32)
+        binding = session.io_binding()
+        binding.bind_input(given.name, "cpu", 0, np.uint8, given.shape, self._image.ctypes.data)
+        binding.bind_output(made.name, "cpu", 0, np.float32, made.shape, self._features.ctypes.data)
+        self._run = partial(session.run_with_iobinding, binding)
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Features (1, 32) of one image (H, W, 3)."""
-        features: npt.NDArray[np.float32] = self._run(self._names, {"image": image[None]})[0]
-        return features
+        self._image[0] = image
+        self._run()
+        return self._features.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._model,)  # sessions cannot be pickled or copied
