@@ -19,6 +19,7 @@ from launch.errors import BadSelection, NothingToResume
 from launch.folder import JOB_FILE, named_write_errors, open_output
 from launch.progress import Report, progress_bar
 from launch.tasks import TASKS, Task
+from launch.versions import results_versions
 from liquid_pilot.imitation import (
     ClosedLoopScore,
     LiquidStage,
@@ -135,7 +136,8 @@ def train(
         result = learn(config, drives, out, resume=True, progress=show, validate_closed_loop=driving)
         shutil.rmtree(out / "check", ignore_errors=True)
         if not folder.already_finished:
-            folder.finish(step=result.step, seconds=result.seconds)
+            # Written at the end: a training may go on with newer packages than it began with.
+            folder.finish(step=result.step, seconds=result.seconds, versions=results_versions())
     return Trained(result)
 
 

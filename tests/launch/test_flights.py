@@ -124,6 +124,8 @@ def test_a_network_learns_from_flights_and_flies(drives: Path, small: Path, tmp_
     config = TASKS["flight"].recipe("ncp19", 0).model_copy(update={"stages": stages})
     trained = train(drives, tmp_path / "run", config=config, check=None)
     assert set(trained.result.validation.error) == {"vx", "vy", "vz", "yaw_rate"}
+    told = json.loads((tmp_path / "run" / "job.json").read_text())["results"]
+    assert told["versions"]["engine"].startswith(("torch ", "onnxruntime "))
     pilot = policies.load(tmp_path / "run", "flight")
     assert pilot.network.controller.wiring.output_size == 4
     env = TASKS["flight"].make(str(small))
