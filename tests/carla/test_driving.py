@@ -275,4 +275,4 @@ def test_the_traffic_manager_drives_in_town(server):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server.play(script, port)
+    server.play(script, port, manager=port)
