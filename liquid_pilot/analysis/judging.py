@@ -64,6 +64,13 @@ class Judging:
     figure_heading: str
 
 
+CONTROL_STEP = (
+    Column("inference_p50_ms", "control step p50 ms", "%.2f", interval=False),
+    Column("inference_p99_ms", "p99 ms", "%.2f", interval=False),
+)
+"""Picture in, action out, as this machine took for it beside its other work."""
+
+
 def _last(column: str, form: str, scale: float = 1.0) -> Callable[[EpisodeTrace], str]:
     return lambda trace: form % (scale * float(trace[column][-1]))
 
@@ -91,6 +98,7 @@ LANE_KEEPING = Judging(
         Column("comfort_share", "comfort %", "%.0f", scale=100.0, interval=False),
         Column("driving_score_20", "driving score 2.0", "%.1f", interval=False),
         Column("driving_score_21", "2.1", "%.1f", interval=False),
+        *CONTROL_STEP,
     ),
     where_failed=(
         ("after s", _last("time", "%.1f")),
@@ -120,6 +128,7 @@ FLYING = Judging(
         Column("tracking_rms_mps", "off command RMS m/s", "%.2f", interval=False),
         Column("tilt_max_rad", "greatest tilt deg", "%.0f", scale=math.degrees(1.0), interval=False),
         Column("control_effort", "effort", "%.2f", interval=False),
+        *CONTROL_STEP,
     ),
     where_failed=(
         ("after s", _last("time", "%.1f")),
