@@ -165,7 +165,11 @@ class FlightStart(Part):
 
 
 class Barriers(Part):
-    """Trees on the line from the start to the target, which is otherwise free."""
+    """Trees on the line from the start to the target, which is otherwise free.
+
+    All stand a little to the same side of it, which is drawn: a drone that flies straight hits every one of them, and
+    sees a part of the target past them. What is hidden from the start no camera finds.
+    """
 
     count: int = Field(default=0, ge=0, le=8)
     """How many."""
@@ -173,8 +177,9 @@ class Barriers(Part):
     """Metres from one to the next, about."""
     kind: Literal["deciduous", "birch", "conifer", "cactus"] = "birch"
     """Birches and deciduous trees are trunks with a high crown; conifers reach to the ground and hide the target."""
-    aside_m: float = Field(default=0.15, ge=0.0, le=2.0)
-    """The trunks' offset from the line is uniform in +- this."""
+    aside_m: Interval = (0.12, 0.18)
+    """How far the middles of the trunks are from the line. A birch is 0.12 to 0.16 m thick (radius) at the height of
+    flight, the drone has a radius of 0.06 m."""
 
 
 class TurnedAway(Part):

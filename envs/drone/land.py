@@ -155,7 +155,7 @@ def _buildings(spec: LandSpec, theme: Theme) -> Iterator[Instance]:
 
 
 def _barriers(spec: LandSpec, theme: Theme) -> Iterator[Instance]:
-    """Trees on the line of flight, in its middle, ``spacing`` apart."""
+    """Trees beside the line of flight, in its middle, ``spacing`` apart; all on one side."""
     if spec.line is None or spec.barriers is None:
         return
     rng = generator(spec.seed, "flight-barriers")
@@ -164,9 +164,10 @@ def _barriers(spec: LandSpec, theme: Theme) -> Iterator[Instance]:
     ex, ey = (x1 - x0) / length, (y1 - y0) / length
     row = spec.barriers
     tints = next((plant.tints for plant in theme.plants if plant.kind == row.kind), ((1.0, 1.0, 1.0),))
+    side = 1.0 if rng.random() < 0.5 else -1.0
     for number in range(row.count):
         along = 0.5 * length + (number - 0.5 * (row.count - 1)) * row.spacing_m + rng.uniform(-0.2, 0.2) * row.spacing_m
-        aside = rng.uniform(-row.aside_m, row.aside_m)
+        aside = side * rng.uniform(*row.aside_m)
         place = x0 + along * ex - aside * ey, y0 + along * ey + aside * ex, 0.0
         tint = tints[int(rng.integers(len(tints)))]
         yield Instance(row.kind, place, rng.uniform(0.0, 6.283), rng.uniform(0.9, 1.2), tint, int(rng.integers(8)))
