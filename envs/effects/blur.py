@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from envs.effects.draws import uniforms
+from envs.effects.draws import fractions
 from envs.effects.settings import prepared, scale
 from envs.effects.types import Image, Key
 
@@ -50,7 +50,7 @@ def motion_blur(image: Image, severity: float, key: Key) -> Image:
     image, level = prepared("motion_blur", image, severity)
     if level is None:
         return image
-    turn, side = uniforms(key, "motion_blur", (2,)).tolist()
+    turn, side = fractions(key, "motion_blur", 2)
     angle = MOTION_ANGLE * (2.0 * turn - 1.0)
     way = 1.0 if side < 0.5 else -1.0
     return _line_mean(image, level["radius"] * scale(image), level["sigma"] * scale(image), angle, way)

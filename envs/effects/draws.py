@@ -25,6 +25,10 @@ _STEPS = 1 << 16
 _MIXING = 12
 """Words after which nothing of two similar states is alike any more: what SFC64's own seeding leaves out."""
 
+_WORD = (1 << 64) - 1
+_FRAME_STEP = 0xD1342543DE82EF95
+"""Odd and far from SplitMix64's own step, so that one frame's numbers are not the next frame's, moved by one."""
+
 
 class _Source(threading.local):
     """A generator without a state of its own: every use begins with another one. One for each thread."""
@@ -64,6 +68,20 @@ def uniforms(key: Key, purpose: str, shape: tuple[int, ...]) -> NDArray[np.float
     """Uniform numbers in [0, 1), of 53 bits."""
     count = int(np.prod(shape))
     return np.asarray((words(key, purpose, count) >> np.uint64(11)) * 2.0**-53, dtype=np.float64).reshape(shape)
+
+
+def fractions(key: Key, purpose: str, count: int) -> list[float]:
+    """A few uniform numbers in [0, 1), of 53 bits: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) on (seed, frame).
+
+    In plain integers, because setting up a generator in a cold cache takes longer than all the rest of a fault.
+    """
+    state, drawn = (_seed_of(key.seed, purpose) + key.frame * _FRAME_STEP) & _WORD, []
+    for _ in range(count):
+        state = (state + 0x9E3779B97F4A7C15) & _WORD
+        mixed = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & _WORD
+        mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & _WORD
+        drawn.append(((mixed ^ mixed >> 31) >> 11) * 2.0**-53)
+    return drawn
 
 
 @cache

@@ -29,15 +29,15 @@ _VIEW = 0.45
 class _Drops(NamedTuple):
     """The drops of one lens, and all pixels of all drops (P of them), drop after drop."""
 
-    ways: list[tuple[float, float, float, float]]
-    """(n) column and row at the start in pixels, row 0 being `reach` above the image's top; pixels downwards per frame;
-    radians, of stopping and going on. A list, because so few numbers are faster one by one.
+    ways: NDArray[np.float64]
+    """(5, n) where across the lens it can be, 0..1; row at the start, 0 being `reach` above the image's top; pixels
+    downwards per frame; turns of stopping and going on; pixels that its middle keeps from the left and right edge.
     """
     pixels: NDArray[np.int64]
     """(n,) number of pixels of each drop."""
     places: NDArray[np.intp]
-    """(2, P) flat indices, from the drop's middle: of the pixel, in the image with ``reach`` more pixels at either side
-    and twice as many above and below; and of what is seen there, in the `_quarter` of the image, `beyond` around it.
+    """(2, P) flat indices, from the drop's middle: of the pixel, in the image with twice ``reach`` more rows above and
+    below; and of what is seen there, in the `_quarter` of the image with ``beyond`` around it.
     """
     share: NDArray[np.uint16]
     """(2, P, 3) 0..256, the same in every channel: how much of the image is left, how much light comes through."""
@@ -62,29 +62,25 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     count = drops.pixels[:number]
     pixels = int(count.sum())
     columns, rows = _places(drops, number, key.frame, height, width)
-    # With a margin all around nothing has to be asked whether it is inside. Both pictures lie in one piece of memory,
-    # because what a few thousand pixels cost is the number of steps, not of pixels.
-    reach, beyond = drops.reach, drops.beyond
+    # With a margin nothing has to be asked whether it is inside; what is drawn there is thrown away. Both pictures lie
+    # in one piece of memory, because what a few thousand pixels cost is the number of steps, not of pixels.
+    above, beyond = 2 * drops.reach, drops.beyond
     quarter = cv2.blur(_quarter(image), (max(3, width // 80) | 1,) * 2)
-    sizes = [(height + 4 * reach, width + 2 * reach), (quarter.shape[0] + 2 * beyond, quarter.shape[1] + 2 * beyond)]
-    first = math.prod(sizes[0])
-    flat = np.empty((first + math.prod(sizes[1]), 3), dtype=np.uint8)
-    result, behind = flat[:first].reshape(*sizes[0], 3), flat[first:].reshape(*sizes[1], 3)
-    cv2.copyMakeBorder(image, 2 * reach, 2 * reach, reach, reach, cv2.BORDER_REPLICATE, dst=result)
-    cv2.copyMakeBorder(quarter, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE, dst=behind)
-    middle = np.stack(
-        (
-            (rows + 2 * reach) * sizes[0][1] + columns + reach,
-            ((rows >> 2) + beyond) * sizes[1][1] + (columns >> 2) + beyond + first,
-        )
+    first, wide = (height + 2 * above) * width, quarter.shape[1] + 2 * beyond
+    flat = np.empty((first + (quarter.shape[0] + 2 * beyond) * wide, 3), dtype=np.uint8)
+    result = flat[above * width : (above + height) * width].reshape(image.shape)
+    result[:] = image
+    cv2.copyMakeBorder(
+        quarter, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE, dst=flat[first:].reshape(-1, wide, 3)
     )
+    middle = (rows + above) * width + columns, ((rows >> 2) + beyond) * wide + (columns >> 2) + (beyond + first)
     index = np.repeat(middle, count, axis=1)
     index += drops.places[:, :pixels]
     parts = flat.take(index, axis=0, mode="clip") * drops.share[:, :pixels]
     mixed = parts[0] + parts[1]
     mixed >>= 8
     put_pixels(flat, index[0], mixed.astype(np.uint8))
-    return np.ascontiguousarray(result[2 * reach : -2 * reach, reach:-reach])
+    return result
 
 
 def _quarter(image: Image) -> Image:
@@ -107,17 +103,21 @@ def _places(
     drops: _Drops, number: int, frame: int, height: int, width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Column and row (number,) of the drops' middles in this frame."""
-    around = height + 2 * drops.reach
-    columns, rows = [], []
-    for x, y, speed, phase in drops.ways[:number]:
-        # The sine makes it stop and go: its slope never exceeds the line's.
-        turn = 0.05 * frame
-        slid = y + speed * (20.0 * (turn + math.sin(turn + phase) - math.sin(phase)))
-        lives, down = divmod(slid, around)
-        # What has left the image below comes back above elsewhere; the golden section never hits a column twice.
-        columns.append(int((x + lives * 0.618 * width) % width))
-        rows.append(int(down) - drops.reach)
-    return np.array(columns, dtype=np.int64), np.array(rows, dtype=np.int64)
+    x, y, speed, phase, margin = drops.ways[:, :number]
+    # Parabolas make it stop and go; their slope never exceeds the line's. A sine's last bit differs between machines.
+    swing = _wave(phase + frame / 126.0)
+    swing -= _wave(phase)
+    lives, down = np.divmod(y + speed * (15.0 * swing + float(frame)), height + 2 * drops.reach)
+    # What has left the image below comes back above elsewhere; the golden section never hits a column twice.
+    across = (x + 0.618 * lives) % 1.0
+    columns = margin + across * (width - 2.0 * margin)
+    return columns.astype(np.int64), down.astype(np.int64) - drops.reach
+
+
+def _wave(turns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nearly the sine of so many turns."""
+    part = turns % 1.0 - 0.5
+    return np.asarray(part * (16.0 * np.abs(part) - 8.0))
 
 
 @lru_cache(maxsize=64)
@@ -127,11 +127,11 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     radius = _RADIUS[0] + (_RADIUS[1] - _RADIUS[0]) * rng.random(_MOST) ** 2
     radius *= width
     reach = math.ceil(1.5 * float(radius.max()))
-    x = rng.random(_MOST) * width
+    x = rng.random(_MOST)
     y = rng.random(_MOST) * (height + 2 * reach)
     # Most cling, the heavy ones slide: up to a seventh of the image's width in a second.
     speed = 0.007 * width * rng.random(_MOST) ** 4 * (radius / radius.max())
-    phase = rng.uniform(0.0, 2.0 * math.pi, _MOST)
+    phase = rng.random(_MOST)
     bumps = rng.uniform(-0.12, 0.12, (_MOST, 2))
     parts = [_shape(r, lobe, width) for r, lobe in zip(radius.tolist(), bumps.tolist(), strict=True)]
     count = np.array([len(part[0]) for part in parts], dtype=np.int64)
@@ -142,9 +142,10 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     )
     # A drop's middle is itself up to `reach` outside.
     beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 4 + 2
-    places = np.stack((dy * (width + 2 * reach) + dx, seen_y * (-(-width // 4) + 2 * beyond) + seen_x))
-    ways = list(zip(x.tolist(), y.tolist(), speed.tolist(), phase.tolist(), strict=True))
-    return _Drops(ways, count, places, np.stack((256 - cover, light)), reach, beyond)
+    # A lens narrower than a drop has it in its middle.
+    margin = np.minimum(np.ceil(1.5 * radius) + 1.0, 0.5 * width)
+    places = np.stack((dy * width + dx, seen_y * (-(-width // 4) + 2 * beyond) + seen_x))
+    return _Drops(np.stack((x, y, speed, phase, margin)), count, places, np.stack((256 - cover, light)), reach, beyond)
 
 
 def _shape(radius: float, lobe: list[float], width: int) -> tuple[NDArray[np.float64], ...]:

@@ -11,7 +11,7 @@ import pytest
 
 from envs.effects import IMAGE_FAULTS, Key, apply, blur, drops, lens, noise, tone
 from envs.effects import draws as draws_module
-from envs.effects.draws import bits16, normals, quantiles, uniforms, words
+from envs.effects.draws import bits16, fractions, normals, quantiles, uniforms, words
 from envs.effects.version import EFFECTS
 from envs.effects.weather import heaven, light, night, rain, wet
 from envs.effects.weather import lens as wet_lens_module
@@ -92,6 +92,15 @@ def test_draws_have_their_distributions() -> None:
     assert 0.999 < even.max() < 1.0
     assert even.mean() == pytest.approx(0.5, abs=0.004)
     assert even.var() == pytest.approx(1 / 12, rel=0.02)
+    few = np.array([fractions(Key(4, frame), "f", 2) for frame in range(20_000)])
+    assert 0.0 <= few.min() < 0.001
+    assert 0.999 < few.max() < 1.0
+    assert few.mean(axis=0) == pytest.approx([0.5, 0.5], abs=0.01)
+    assert few.var(axis=0) == pytest.approx([1 / 12, 1 / 12], rel=0.03)
+    # Neither one number and the next, nor one frame and the next.
+    assert abs(np.corrcoef(few[:, 0], few[:, 1])[0, 1]) < 0.03
+    assert abs(np.corrcoef(few[1:, 0], few[:-1, 0])[0, 1]) < 0.03
+    assert abs(np.corrcoef(few[1:, 0], few[:-1, 1])[0, 1]) < 0.03
     normal = normals(Key(4, 0), "n", (500, 400)).astype(float)
     assert normal.mean() == pytest.approx(0.0, abs=0.008)
     assert normal.std() == pytest.approx(1.0, rel=0.01)
@@ -172,7 +181,7 @@ def test_motion_blur_is_the_half_gaussian_line(severity: float) -> None:
     level = FAULTS["motion_blur"].at(severity)
     radius, sigma = (level[name] * 201 / 224 for name in ("radius", "sigma"))
     for frame in range(6):
-        turn, side = uniforms(Key(1, frame), "motion_blur", (2,)).tolist()
+        turn, side = fractions(Key(1, frame), "motion_blur", 2)
         angle, way = blur.MOTION_ANGLE * (2.0 * turn - 1.0), 1.0 if side < 0.5 else -1.0
         steps = np.arange(2 * round(radius) + 1)
         weights = np.exp(-0.5 * (steps / sigma) ** 2)
@@ -199,7 +208,7 @@ def test_drops_of_rain_stay_within_pictures_of_any_size(size: tuple[int, int]) -
 
 # The bits and their number
 
-BITS = "7e432776750f7317"
+BITS = "1f758d1d2a94c007"
 EXACT = (
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "paper_gaussian", "motion_blur", "defocus_blur",
     "lens_drops", "dead_pixels", "dead_rows", "lost_blocks",
