@@ -24,6 +24,8 @@ _RADIUS = (0.015, 0.07)
 """Radius of the smallest and of the largest drop, as a share of the image's width."""
 _VIEW = 0.45
 """How far from a drop's middle its rim looks, as a share of the image's width."""
+_BLOCK = 64
+"""Frames for which the drops' places are computed together."""
 
 
 class _Drops(NamedTuple):
@@ -37,14 +39,14 @@ class _Drops(NamedTuple):
     """(n,) number of pixels of each drop."""
     places: NDArray[np.intp]
     """(2, P) flat indices, from the drop's middle: of the pixel, in the image with twice ``reach`` more rows above and
-    below; and of what is seen there, in the `_quarter` of the image with ``beyond`` around it.
+    below; and of what is seen there, in the `_eighth` of the image with ``beyond`` around it.
     """
     share: NDArray[np.uint16]
     """(2, P, 3) 0..256, the same in every channel: how much of the image is left, how much light comes through."""
     reach: int
     """Pixels, the greatest extent from the middle."""
     beyond: int
-    """Pixels of the `_quarter`, the farthest that is seen outside of it."""
+    """Pixels of the `_eighth`, the farthest that is seen outside of it."""
 
 
 def lens_drops(image: Image, severity: float, key: Key) -> Image:
@@ -61,19 +63,18 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     number = min(round(level["drops"]), _MOST)
     count = drops.pixels[:number]
     pixels = int(count.sum())
-    columns, rows = _places(drops, number, key.frame, height, width)
+    middle = _middles(key.seed, height, width, key.frame // _BLOCK)[key.frame % _BLOCK, :, :number]
     # With a margin nothing has to be asked whether it is inside; what is drawn there is thrown away. Both pictures lie
     # in one piece of memory, because what a few thousand pixels cost is the number of steps, not of pixels.
     above, beyond = 2 * drops.reach, drops.beyond
-    quarter = cv2.blur(_quarter(image), (max(3, width // 80) | 1,) * 2)
-    first, wide = (height + 2 * above) * width, quarter.shape[1] + 2 * beyond
-    flat = np.empty((first + (quarter.shape[0] + 2 * beyond) * wide, 3), dtype=np.uint8)
+    small = _eighth(image)
+    first, wide = (height + 2 * above) * width, small.shape[1] + 2 * beyond
+    flat = np.empty((first + (small.shape[0] + 2 * beyond) * wide, 3), dtype=np.uint8)
     result = flat[above * width : (above + height) * width].reshape(image.shape)
     result[:] = image
     cv2.copyMakeBorder(
-        quarter, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE, dst=flat[first:].reshape(-1, wide, 3)
+        small, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE, dst=flat[first:].reshape(-1, wide, 3)
     )
-    middle = (rows + above) * width + columns, ((rows >> 2) + beyond) * wide + (columns >> 2) + (beyond + first)
     index = np.repeat(middle, count, axis=1)
     index += drops.places[:, :pixels]
     parts = flat.take(index, axis=0, mode="clip") * drops.share[:, :pixels]
@@ -83,15 +84,15 @@ def lens_drops(image: Image, severity: float, key: Key) -> Image:
     return result
 
 
-def _quarter(image: Image) -> Image:
-    """The image a quarter as wide and high: a drop shows the scene even smaller, and single pixels of it would glitter.
+def _eighth(image: Image) -> Image:
+    """The image an eighth as wide and high: drops show the scene about as small, and single pixels would glitter.
 
-    Means of 4 x 4 whole pixels, hence exact; an image of another size is first continued with its last pixels.
+    Means of 8 x 8 whole pixels, hence exact; an image of another size is first continued with its last pixels.
     """
     height, width = image.shape[:2]
-    if height % 4 or width % 4:
-        image = np.asarray(cv2.copyMakeBorder(image, 0, -height % 4, 0, -width % 4, cv2.BORDER_REPLICATE), np.uint8)
-    return np.asarray(cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    if height % 8 or width % 8:
+        image = np.asarray(cv2.copyMakeBorder(image, 0, -height % 8, 0, -width % 8, cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.resize(image, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def put_pixels(flat: Image, place: NDArray[np.intp], pixels: Image) -> None:
@@ -99,19 +100,27 @@ def put_pixels(flat: Image, place: NDArray[np.intp], pixels: Image) -> None:
     flat.view("V3")[place, 0] = pixels.view("V3")[:, 0]
 
 
-def _places(
-    drops: _Drops, number: int, frame: int, height: int, width: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Column and row (number,) of the drops' middles in this frame."""
-    x, y, speed, phase, margin = drops.ways[:, :number]
+@lru_cache(maxsize=64)
+def _middles(seed: int, height: int, width: int, block: int) -> NDArray[np.int64]:
+    """(_BLOCK, 2, n) where `_Drops.places` of each drop begin in the frames of a block: for one frame alone it would
+    take as long as drawing the drops does.
+    """
+    drops = _drops(seed, height, width)
+    x, y, speed, phase, margin = drops.ways
+    frame = (block * _BLOCK + np.arange(_BLOCK, dtype=np.float64))[:, None]
     # Parabolas make it stop and go; their slope never exceeds the line's. A sine's last bit differs between machines.
-    swing = _wave(phase + frame / 126.0)
-    swing -= _wave(phase)
-    lives, down = np.divmod(y + speed * (15.0 * swing + float(frame)), height + 2 * drops.reach)
+    swing = _wave(phase + frame / 126.0) - _wave(phase)
+    lives, down = np.divmod(y + speed * (15.0 * swing + frame), height + 2 * drops.reach)
     # What has left the image below comes back above elsewhere; the golden section never hits a column twice.
     across = (x + 0.618 * lives) % 1.0
-    columns = margin + across * (width - 2.0 * margin)
-    return columns.astype(np.int64), down.astype(np.int64) - drops.reach
+    columns = (margin + across * (width - 2.0 * margin)).astype(np.int64)
+    rows = down.astype(np.int64) - drops.reach
+    wide = -(-width // 8) + 2 * drops.beyond
+    drawn = (rows + 2 * drops.reach) * width + columns
+    seen = ((rows >> 3) + drops.beyond) * wide + (columns >> 3) + drops.beyond + (height + 4 * drops.reach) * width
+    middles = np.stack((drawn, seen), axis=1)
+    middles.setflags(write=False)
+    return middles
 
 
 def _wave(turns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,15 +145,15 @@ def _drops(seed: int, height: int, width: int) -> _Drops:
     parts = [_shape(r, lobe, width) for r, lobe in zip(radius.tolist(), bumps.tolist(), strict=True)]
     count = np.array([len(part[0]) for part in parts], dtype=np.int64)
     dx, dy, seen_x, seen_y, cover, light = (np.concatenate(column) for column in zip(*parts, strict=True))
-    dx, dy, seen_x, seen_y = (np.rint(v).astype(np.intp) for v in (dx, dy, seen_x / 4.0, seen_y / 4.0))
+    dx, dy, seen_x, seen_y = (np.rint(v).astype(np.intp) for v in (dx, dy, seen_x / 8.0, seen_y / 8.0))
     cover, light = (
         np.rint(values * 256.0).astype(np.uint16)[:, None].repeat(3, axis=1) for values in (cover, light * cover)
     )
     # A drop's middle is itself up to `reach` outside.
-    beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 4 + 2
+    beyond = int(max(abs(seen_x).max(), abs(seen_y).max())) + reach // 8 + 2
     # A lens narrower than a drop has it in its middle.
     margin = np.minimum(np.ceil(1.5 * radius) + 1.0, 0.5 * width)
-    places = np.stack((dy * width + dx, seen_y * (-(-width // 4) + 2 * beyond) + seen_x))
+    places = np.stack((dy * width + dx, seen_y * (-(-width // 8) + 2 * beyond) + seen_x))
     return _Drops(np.stack((x, y, speed, phase, margin)), count, places, np.stack((256 - cover, light)), reach, beyond)
 
 

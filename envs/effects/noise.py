@@ -18,10 +18,8 @@ from envs.effects.settings import prepared
 from envs.effects.types import Image, Key
 
 _QUANTILES = 256
-"""Number of equally probable values by which a Poisson distribution is drawn: out to 2.9 sigma. With the grey level it
+"""Number of equally probable values by which shot and speckle noise are drawn: out to 2.9 sigma. With the grey level it
 makes an index of 16 bits, which is looked up in a third of the time of a wider one."""
-_ONE = 4096
-"""What stands for 1 in factors of 16 bits."""
 _TABLE_PHOTONS = 100.0
 """Above so many photons for white (severity 0.6) the normal distribution stands for Poisson's: they look the same."""
 
@@ -45,9 +43,7 @@ def speckle_noise(image: Image, severity: float, key: Key) -> Image:
     image, level = prepared("speckle_noise", image, severity)
     if level is None:
         return image
-    # One product of a picture and 1 + noise, in steps of 1/4096: exact in float32, so the same on every machine.
-    factors = _speckles(level["sd"]).take(bits16(key, "speckle_noise", image.shape), mode="clip")
-    return np.asarray(cv2.multiply(image, factors, scale=1.0 / _ONE, dtype=cv2.CV_8U), dtype=np.uint8)
+    return _looked_up(image, _speckle_table(level["sd"]), key, "speckle_noise")
 
 
 def impulse_noise(image: Image, severity: float, key: Key) -> Image:
@@ -75,9 +71,14 @@ def shot_noise(image: Image, severity: float, key: Key) -> Image:
         noise += image
         noise += np.float32(0.5)
         return np.clip(noise, 0.0, 255.0, out=noise).astype(np.uint8)
+    return _looked_up(image, _poisson_table(photons), key, "shot_noise")
+
+
+def _looked_up(image: Image, table: Image, key: Key, purpose: str) -> Image:
+    """Every value replaced by one of the `_QUANTILES` that the table has for it, (256 * _QUANTILES,), drawn."""
     index = np.left_shift(image, 8, dtype=np.uint16)
-    index |= bits8(key, "shot_noise", image.shape)
-    return np.asarray(_poisson_table(photons).take(index, mode="clip"))
+    index |= bits8(key, purpose, image.shape)
+    return np.asarray(table.take(index, mode="clip"))
 
 
 def _normal_noise(image: Image, sd: float, key: Key, purpose: str) -> Image:
@@ -88,17 +89,18 @@ def _normal_noise(image: Image, sd: float, key: Key, purpose: str) -> Image:
 @lru_cache(maxsize=8)
 def _grey_steps(sd: float) -> NDArray[np.int16]:
     """(65536,) normal noise of this standard deviation (white = 1), equally probable values in grey levels."""
-    return _table(quantiles() * np.float32(255.0 * sd))
+    table: NDArray[np.int16] = np.rint(quantiles() * np.float32(255.0 * sd)).astype(np.int16)
+    table.setflags(write=False)
+    return table
 
 
 @lru_cache(maxsize=8)
-def _speckles(sd: float) -> NDArray[np.int16]:
-    """(65536,) factors around `_ONE` of this relative standard deviation (up to 1.6 they fit)."""
-    return _table((quantiles() * np.float32(sd) + np.float32(1.0)) * np.float32(_ONE))
-
-
-def _table(values: NDArray[np.float32]) -> NDArray[np.int16]:
-    table = np.rint(values).astype(np.int16)
+def _speckle_table(sd: float) -> Image:
+    """Element ``grey * _QUANTILES + i``: the i-th quantile of grey x (1 + noise of this standard deviation)."""
+    step = quantiles().size // _QUANTILES
+    factors = quantiles()[step // 2 :: step] * np.float32(sd) + np.float32(1.0)
+    grey = np.rint(np.clip(np.arange(256, dtype=np.float32)[:, None] * factors, 0.0, 255.0))
+    table: Image = grey.astype(np.uint8).ravel()
     table.setflags(write=False)
     return table
 

@@ -23,10 +23,11 @@ from tests.effects.pictures import landscape
 CACHES: dict[str, Any] = {
     "seeds": draws_module._seed_of,
     "grey steps": noise._grey_steps,
-    "speckles": noise._speckles,
+    "speckles": noise._speckle_table,
     "photons": noise._poisson_table,
     "smears": blur._smear,
     "drops": drops._drops,
+    "middles of drops": drops._middles,
     "field of dirt": lens._dirt_field,
     "dirt": lens._dirt,
     "patch": lens._patch,
@@ -157,7 +158,7 @@ def test_weathers_in_turn_share_nothing() -> None:
 
 def test_tables_that_are_kept_cannot_be_written() -> None:
     now = weather_of(but(cloudiness=90.0))
-    kept = (quantiles(), noise._grey_steps(0.1), noise._speckles(0.1), light._curves(now, 0.0), rain._opacity())
+    kept = (quantiles(), noise._grey_steps(0.1), noise._speckle_table(0.1), light._curves(now, 0.0), rain._opacity())
     for table in kept:
         with pytest.raises(ValueError, match="read-only"):
             table[..., 0] = 1
@@ -208,7 +209,7 @@ def test_drops_of_rain_stay_within_pictures_of_any_size(size: tuple[int, int]) -
 
 # The bits and their number
 
-BITS = "1f758d1d2a94c007"
+BITS = "ed8c01fd7dcce925"
 EXACT = (
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "paper_gaussian", "motion_blur", "defocus_blur",
     "lens_drops", "dead_pixels", "dead_rows", "lost_blocks",
