@@ -37,8 +37,8 @@ GOAL = 0.10
 ROADS = ("heldout-country", "heldout-s-bends")
 WEATHERS = ("HardRainNoon", "dense_fog", "night", "stormy_night")
 FAMILIES = (
-    "gaussian_noise", "shot_noise", "gaussian_blur", "defocus_blur", "motion_blur", "brightness", "jpeg", "dead_pixels", "lens_drops",
-    "occlusion", "camera_shift", "delayed_frame", "speed_noise", "action_delay",
+    "gaussian_noise", "shot_noise", "gaussian_blur", "defocus_blur", "motion_blur", "brightness", "jpeg", "dead_pixels",
+    "lens_drops", "occlusion", "camera_shift", "delayed_frame", "speed_noise", "action_delay",
 )  # fmt: skip
 """Of every family of faults the most costly ones: these are driven unless others are asked for."""
 SEVERITY = 3
