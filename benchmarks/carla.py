@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from envs.carla.client.waking import Watched
+
 EMPTY_GOAL, CAMERA_GOAL, TRAFFIC_GOAL = 1500.0, 400.0, 100.0
 """Synchronous ticks/s asked for: nothing in the world; a 200 x 78 camera and control each tick; 20 cars of the Traffic
 Manager and that camera."""
@@ -109,8 +111,10 @@ def traffic(client: Any, map_name: str, ticks: int) -> str:
     # On no car, so that it stays.
     camera, pictures = camera_on(world, None, cars[0].get_transform())
 
+    watched = Watched(manager.get_port(), 30.0)
+
     def step() -> None:
-        frame = world.tick()
+        frame = watched.call("tick", world.tick)
         while pictures.get(timeout=10.0).frame < frame:
             pass
 

@@ -4,16 +4,16 @@ import inspect
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from envs.carla.client.waking import wake
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -87,22 +87,11 @@ class Running:
                 return client.communicate(timeout=SILENCE if manager else WAIT)
             except subprocess.TimeoutExpired:
                 if manager and time.monotonic() < until:
-                    self._wake(manager)
+                    wake(manager)
                     continue
                 client.kill()
                 out, errors = client.communicate()
                 raise AssertionError(f"the client hung:\n{out}{errors}") from None
-
-    def _wake(self, manager: int) -> None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", manager)):
-                return  # it is not there yet, and the page's line would start one
-        page = (ROOT / "docs" / "carla.md").read_text()
-        found = re.search(r'^ +python -c "(import carla; .*)"$', page, re.MULTILINE)
-        assert found is not None
-        line = found[1].replace("2000", str(self.port)).replace("8000", str(manager))
-        with suppress(subprocess.TimeoutExpired):  # the machine is busy, or it is another hang: the caller asks again
-            subprocess.run([sys.executable, "-c", line], capture_output=True, check=False, timeout=60)
 
     def stop(self) -> str:
         """End it by Ctrl-C; gives its log."""

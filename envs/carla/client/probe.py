@@ -8,6 +8,22 @@ import socket
 from scenarios import maps
 
 
+def listens(host: str, port: int) -> bool:
+    """Whether anybody listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=2.0):
+            return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def ask(host: str, port: int, method: str, patience: float = 2.0) -> object:
     """What a CARLA server answers to a call without arguments; None when none answers within ``patience`` s."""
     import msgpack

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
 import threading
 import time
 import weakref
@@ -19,7 +18,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NamedTuple
 
-from envs.carla.client.probe import server_version
+from envs.carla.client.probe import free_port, listens, server_version
+from envs.carla.client.waking import Watched, require_awake
 from envs.carla.client.wheel import VERSION, wheel
 from envs.carla.errors import (
     BadSettings,
@@ -42,6 +42,8 @@ LOADING = 120.0
 """s that loading a map may take: large towns do, on slow disks."""
 _FIRST = 10.0
 """s in which a server that is there says its version."""
+_DROWSY = 0.05
+"""s that the Traffic Manager may need from looking at its flag to being asleep."""
 _WATCH = 0.6
 """s for which a world that was found in synchronous mode is watched."""
 
@@ -88,7 +90,9 @@ class Session:
         self.lost = self._closed = False
         self._actors: list[Any] = []
         self._manager: Any = None
+        self._watched: Watched | None = None
         self._loaded: tuple[int, str] | None = None
+        require_awake()
         require_server(address)
         self.client = self.carla.Client(address.host, address.port)
         self.client.set_timeout(timeout)
@@ -134,7 +138,7 @@ class Session:
     def lose(self, what: str) -> ServerLost:
         """Give the server up; gives the error to raise."""
         self.lost = True
-        gone = not _listens(self.address)
+        gone = not listens(*self.address)
         state = "has ended" if gone else f"has not answered for {self.timeout:g} s"
         return ServerLost(
             f"the CARLA server on {self.address} {state} ({what}): "
@@ -161,7 +165,14 @@ class Session:
     def tick(self) -> int:
         """One control period; gives its frame."""
         with self.speaking("tick"):
-            return int(self.world.tick(self.timeout))
+            world, limit = self.world, self.timeout
+            if self._watched is None:
+                return int(world.tick(limit))
+            before = world.get_snapshot().frame
+            # The wheel asks the manager once the frame is there.
+            asleep = lambda: bool(world.get_snapshot().frame > before)  # noqa: E731
+            with self._sleepless():
+                return int(self._watched.call("tick", lambda: world.tick(limit), asleep))
 
     def _synchronise(self, on: bool) -> None:
         require_substeps(CONTROL_PERIOD, SUBSTEP, SUBSTEPS)
@@ -277,19 +288,37 @@ class Session:
         """The Traffic Manager of this session, on a port of its own, in step with our ticks."""
         if self._manager is None:
             with self.speaking("get_trafficmanager"):
-                self._manager = self.client.get_trafficmanager(_free_port())
+                self._manager = self.client.get_trafficmanager(free_port())
                 self._manager.set_synchronous_mode(True)
+                self._watched = Watched(self._manager.get_port(), self.timeout)
         # Before any vehicle registers: each draws from it when it does.
         self._manager.set_random_device_seed(seed)
         return self._manager
 
     def end_traffic(self) -> None:
         """Without it a map change hangs, and the client's process ends."""
-        manager, self._manager = self._manager, None
-        if manager is not None and not self.lost:
-            with self.speaking("to end the Traffic Manager"):
-                manager.set_synchronous_mode(False)
-                manager.shut_down()
+        manager, watched = self._manager, self._watched
+        self._manager = self._watched = None
+        if manager is None or watched is None or self.lost:
+            return
+        with self._sleepless():
+            watched.settle()
+        with self.speaking("to end the Traffic Manager"):
+            manager.set_synchronous_mode(False)
+            # Its signal, too, may be lost, and shut_down would wait for ever, with the GIL: once more, a little later.
+            time.sleep(_DROWSY)
+            manager.set_synchronous_mode(True)
+            manager.set_synchronous_mode(False)
+            manager.shut_down()
+
+    @contextmanager
+    def _sleepless(self) -> Iterator[None]:
+        """With a manager that sleeps for ever in this process nothing can be asked any more."""
+        try:
+            yield
+        except ServerLost:
+            self.lost = True
+            raise
 
     # The end
 
@@ -345,21 +374,13 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _listens(address: Address) -> bool:
-    try:
-        with socket.create_connection(address, timeout=2.0):
-            return True
-    except OSError:
-        return False
-
-
 def require_server(address: Address) -> None:
     """See that a server of our version is there, before the wheel meets it. Raises ServerUnreachable, VersionMismatch.
 
     The wheel would wait for the whole time-out where nobody listens, abort the process where somebody else does, and
     only warn of another version, whose messages it misreads and crashes on.
     """
-    if not _listens(address):
+    if not listens(*address):
         raise ServerUnreachable(
             f"no CARLA server on {address}: start one (`liquid-pilot serve --port {address.port}`, or CARLA {VERSION} "
             "itself), or give --host and --port of one"
@@ -374,9 +395,3 @@ def require_server(address: Address) -> None:
         raise VersionMismatch(
             f"the server on {address} is CARLA {version}, the carla package {VERSION}: use a server of that version"
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
