@@ -152,9 +152,13 @@ FLIGHTS = (
 MEMORY = ("fly-train-memory",)
 FLIGHT = Plan(
     name="ncp19-flight",
-    expert=(Lot(FLIGHTS, 60_000, FlightRecording()), Lot(MEMORY, 12_000, FlightRecording(frames=100))),
+    # The rounds in which it flies itself show it every speed.
+    expert=(
+        Lot(FLIGHTS, 60_000, FlightRecording(any_speed_share=0.0)),
+        Lot(MEMORY, 12_000, FlightRecording(frames=100)),
+    ),
     own=(
-        Lot(FLIGHTS, 24_000, FlightRecording(frames=64, pulse=0.1, speed_noise=0.2)),
+        Lot(FLIGHTS, 24_000, FlightRecording(frames=64, pulse=0.1, speed_noise=0.2, any_speed_share=0.0)),
         Lot(MEMORY, 8_000, FlightRecording(frames=100, pulse=0.1)),
     ),
     quick=(PerceptionStage(epochs=1.5, learning_rate=2.5e-3), LiquidStage(noisy_copies=0)),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SECTORS = ("free_-36", "free_-18", "free_+0", "free_+18", "free_+36")
 """Privileged truths about obstacles (``envs.drone.mission.SECTORS``; that would load the simulator here)."""
+SPEED_MOST = 2.6
+"""Greatest speed at the beginning of a segment, m/s."""
 TRIES = 200
 """Places that are drawn for the beginning of a segment before it begins where the scenario says."""
 MEASUREMENTS = (
@@ -54,6 +56,10 @@ class FlightRecording(Recording):
     """...and everywhere so far from everything."""
     speed_noise: float = 0.4
     """Standard deviation of the speed at the beginning around the expert's, m/s."""
+    any_speed_share: float = 0.35
+    """Share that begin at any speed instead, 0 to 2.6 m/s. Otherwise the speed tells what the expert wants, and a
+    network that reads its own speed and once stands still goes on standing (10 of 60 flights, from an excellent copy).
+    """
     pulse: float = 0.35
     """Greatest pulse on each of the four commands; 0 for none."""
 
@@ -153,6 +159,8 @@ def segment_start(recording: FlightRecording, env: FlyToTargetEnv, seed: int) ->
         return {}
     course, world = env.plan(seed)
     rng, pilot = generator(seed, "segment-start"), PilotParameters()
+    paces = generator(seed, "segment-start/speed")
+    any_speed = float(paces.uniform(0.0, SPEED_MOST)) if paces.random() < recording.any_speed_share else None
     sort = float(rng.random())
     near, search = sort < recording.near_share, sort > 1.0 - recording.search_share
     obstacles = scenario.obstacles.count > 0
@@ -172,12 +180,14 @@ def segment_start(recording: FlightRecording, env: FlyToTargetEnv, seed: int) ->
             rng.uniform(pilot.view, math.pi) * rng.choice((-1.0, 1.0)) if search else rng.uniform(-0.7, 0.7)
         )
         speed = pilot.speed(math.hypot(away, aside), bearing) + recording.speed_noise * float(rng.standard_normal())
+        if any_speed is not None:
+            speed = any_speed
         if math.hypot(x, y) > scenario.world.radius_m or world.cylinders.clearance(x, y, z) < recording.clearance_m:
             continue
         if not obstacles and world.cylinders.blocks(np.array((x, y, z)), eye, 0.3):
             continue
         heading = math.remainder(math.atan2(y0 - y, x0 - x) - bearing, 2.0 * math.pi)
-        return {"x": x, "y": y, "z": z, "heading_rad": heading, "speed": min(2.6, max(0.0, speed))}
+        return {"x": x, "y": y, "z": z, "heading_rad": heading, "speed": min(SPEED_MOST, max(0.0, speed))}
     return {}
 
 

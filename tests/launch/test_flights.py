@@ -88,6 +88,8 @@ def test_segments_begin_where_they_should(small: Path) -> None:
     assert 0.04 < np.mean(bearing > 0.75) < 0.35
     assert abs(np.median(above)) < 0.2
     assert speed.max() > 1.5
+    # Far from the target the expert is fast: who is slow there began at any speed.
+    assert 0.1 < np.mean(speed[(away > 6.0) & (bearing < 0.75)] < 1.0) < 0.5
 
 
 def test_with_obstacles_segments_begin_beside_the_line() -> None:
