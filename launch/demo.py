@@ -11,6 +11,7 @@ from launch.evaluate import Outcome, evaluate
 from launch.folder import open_output
 from launch.progress import progress_bar
 from launch.record import record
+from launch.tasks.fly_to_target import MEASURED_OFFSET
 from launch.train import recipe, train
 from launch.versions import versions
 from liquid_pilot.imitation import Augmentation, LiquidStage, PerceptionStage, Stage
@@ -70,7 +71,7 @@ PLANS = {
         scenarios=("fly-train-meadow",) * 3 + ("fly-train-search", "fly-train-obstacles"),
         frames=36_000,
         stages=(PerceptionStage(epochs=2.5, learning_rate=2.5e-3), LiquidStage(steps=8000)),
-        augmentation=Augmentation(),
+        augmentation=Augmentation(measured_offset=MEASURED_OFFSET),
         heldout=(
             "fly-heldout-meadow",
             "fly-heldout-forest",

@@ -29,7 +29,7 @@ from launch.tasks.lane_keeping import DrivingRecording
 from launch.train import DrivingCheck, Trained, kind_of, recipe, train
 from liquid_pilot.analysis.judging import JUDGING
 from liquid_pilot.analysis.results import aggregate
-from liquid_pilot.imitation import LiquidStage, PerceptionStage, Stage
+from liquid_pilot.imitation import Augmentation, LiquidStage, PerceptionStage, Stage
 
 SEED = 1
 ROUNDS = 2
@@ -154,11 +154,11 @@ FLIGHT = Plan(
     name="ncp19-flight",
     # The rounds in which it flies itself show it every speed.
     expert=(
-        Lot(FLIGHTS, 60_000, FlightRecording(any_speed_share=0.0)),
+        Lot(FLIGHTS, 60_000, FlightRecording(any_velocity_share=0.0)),
         Lot(MEMORY, 12_000, FlightRecording(frames=100)),
     ),
     own=(
-        Lot(FLIGHTS, 24_000, FlightRecording(frames=64, pulse=0.1, speed_noise=0.2, any_speed_share=0.0)),
+        Lot(FLIGHTS, 24_000, FlightRecording(frames=64, pulse=0.1, speed_noise=0.2, any_velocity_share=0.0)),
         Lot(MEMORY, 8_000, FlightRecording(frames=100, pulse=0.1)),
     ),
     quick=(PerceptionStage(epochs=1.5, learning_rate=2.5e-3), LiquidStage(noisy_copies=0)),
@@ -188,7 +188,9 @@ def _record(lot: Lot, out: Path, seed: int, driver: str | None = None) -> Path:
 
 def _train(drives: Sequence[Path], run: Path, stages: tuple[Stage, ...], check: DrivingCheck | None) -> Trained:
     complain(f"training -> {run}")
-    config = recipe(seed=SEED, kind=kind_of(drives)).model_copy(update={"stages": stages})
+    # Whoever flies own rounds learns there not to trust its own speed: no offsets are needed.
+    changes = {"stages": stages, "augmentation": Augmentation()}
+    config = recipe(seed=SEED, kind=kind_of(drives)).model_copy(update=changes)
     trained = train(drives, run, config=config, check=check)
     say(trained.summary)
     return trained

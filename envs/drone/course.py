@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scenarios.flight import FlightScenario
 
 _TRIES = 2000
-_START_KEYS = ("x", "y", "z", "heading_rad", "speed")
+_START_KEYS = ("x", "y", "z", "heading_rad", "speed", "speed_left", "speed_up")
 _TARGET_KEYS = ("x", "y", "z")
 _KEYS = ("start", "target", "duration_s")
 
@@ -35,6 +35,7 @@ class Course:
         speed: m/s ahead.
         target_x, target_y, target_z: the target's middle at the beginning.
         phase: where on its circle a moving target begins, and how a chair is turned, rad.
+        speed_left, speed_up: m/s, besides.
     """
 
     x: float
@@ -46,12 +47,14 @@ class Course:
     target_y: float
     target_z: float
     phase: float
+    speed_left: float = 0.0
+    speed_up: float = 0.0
 
 
 @dataclass(frozen=True)
 class ResetOptions:
-    """What ``reset(options=...)`` may hold: ``{"start": {x, y, z, heading_rad, speed}, "target": {x, y, z},
-    "duration_s"}``.
+    """What ``reset(options=...)`` may hold: ``{"start": {x, y, z, heading_rad, speed, speed_left, speed_up},
+    "target": {x, y, z}, "duration_s"}``.
 
     Attributes:
         start, target: what replaces the draw; any subset of the keys.

@@ -118,8 +118,8 @@ class FlyToTargetEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.float32]]):
 
         Args:
             seed: decides the world of a family, start, target and gusts; None draws one from the previous.
-            options: ``{"start": {x, y, z, heading_rad, speed}, "target": {x, y, z}, "duration_s": seconds}``, all of
-                it optional; it replaces the scenario's draw and its time limit.
+            options: ``{"start": {x, y, z, heading_rad, speed, speed_left, speed_up}, "target": {x, y, z},
+                "duration_s": seconds}``, all of it optional; it replaces the scenario's draw and its time limit.
 
         Returns:
             The observation, and info as in `step` plus ``scenario``, ``road`` (the world's name), ``seed`` and

@@ -104,7 +104,11 @@ class Mission:
         cosine, sine = math.cos(course.heading), math.sin(course.heading)
         flight.reset(
             Pose.from_angles(course.x, course.y, course.z, course.heading),
-            (course.speed * cosine, course.speed * sine, 0.0),
+            (
+                course.speed * cosine - course.speed_left * sine,
+                course.speed * sine + course.speed_left * cosine,
+                course.speed_up,
+            ),
             seed=derive_seed(seed, "gusts"),
             wind=wind_of(scenario, world.spec.seed),
         )

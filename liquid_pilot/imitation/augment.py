@@ -1,4 +1,4 @@
-"""What the camera might have seen instead: noise, other light, a mirrored world.
+"""What the sensors might have delivered instead: noise, other light, a mirrored world, another speed.
 
 Every draw is keyed by (seed, purpose, step), and nothing remembers earlier draws.
 """
@@ -67,6 +67,14 @@ class Augmenter:
         for frame, place in zip(frames, places, strict=True):
             start = int(place) % (len(bank) - size)
             frame.add_(bank[start : start + size].view(frame.shape), alpha=deviation)
+
+    def measured(self, values: Tensor, purpose: str, step: int) -> Tensor:
+        """What is measured (B, T, K), each window with its own offsets (B, 1, K)."""
+        if not self.settings.measured_offset:
+            return values
+        rng = generator(self.seed, purpose, step)
+        offsets = rng.standard_normal((len(values), 1, values.shape[-1])) * np.array(self.settings.measured_offset)
+        return values + torch.from_numpy(offsets).float()
 
     def mirrored(self, purpose: str, step: int, windows: int) -> np.ndarray:
         """Which of the windows (B,) bool are to be seen in a mirror."""

@@ -40,7 +40,7 @@ DRIVING_ACTIONS: dict[str, ActionRecipe] = {
 
 
 class Augmentation(_Recipe):
-    """Changes to the pictures while training."""
+    """Changes to the pictures, and to what is measured beside them, while training."""
 
     noise_share: float = Field(default=0.3, ge=0, le=1)
     """Share of the windows that get Gaussian noise; half of them clean cost no success without noise."""
@@ -54,6 +54,10 @@ class Augmentation(_Recipe):
     """Distance from mid-grey is multiplied by exp(U(-1, 1) contrast)."""
     tint: float = Field(default=0.15, ge=0)
     """Each channel is multiplied by its own exp(U(-1, 1) tint): the head standardises a picture, not its channels."""
+    measured_offset: tuple[float, ...] = ()
+    """Standard deviation of an offset for each of the network's measurements, in its unit, drawn once for each window;
+    empty: none. Where what the expert wants follows from the picture alone, a network reads its own speed instead,
+    which is what the expert wanted just now, and goes on as it does; with an offset that answer is wrong."""
     mirror_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the windows seen in a mirror with the signs of steering and truth changed. Off: with traffic on the
     right, the mirrored lane is the oncoming one."""

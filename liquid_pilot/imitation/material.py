@@ -143,10 +143,13 @@ def split_for(infos: Sequence[DriveInfo], config: TrainConfig) -> Split:
 
 
 def check_names(config: TrainConfig) -> None:
-    """Raise `DrivesDoNotFit` unless the recipe says how each action of its network is learned."""
+    """Raise `DrivesDoNotFit` unless the recipe fits the actions and measurements of its network."""
     missing = [name for name in config.network.actions if name not in config.actions]
     if missing:
         raise DrivesDoNotFit(f"the recipe says nothing about {', '.join(missing)}: add it to TrainConfig.actions")
+    offsets, measured = len(config.augmentation.measured_offset), len(config.network.measurements)
+    if offsets not in (0, measured):
+        raise DrivesDoNotFit(f"augmentation.measured_offset has {offsets} numbers for {measured} measurements")
 
 
 def check_fit(drive: DriveInfo, network: PilotConfig) -> None:

@@ -83,7 +83,7 @@ class _Draw:
         """Windows of augmented pictures."""
 
         def batch(step: int) -> Batch:
-            drawn = self.material.take(self.sampler.frames(step), burn_in)
+            drawn = self._measured(self.material.take(self.sampler.frames(step), burn_in), step)
             drawn = self.material.mirror(
                 drawn, self.augmenter.mirrored(f"{self.name}/mirror", step, self.sampler.batch)
             )
@@ -100,13 +100,16 @@ class _Draw:
             copies = generator(self.augmenter.seed, f"{self.name}/copies", step).integers(
                 0, 1 + len(features.noisy), len(frames)
             )
-            drawn = self.material.take(frames, burn_in, pictures=False)
+            drawn = self._measured(self.material.take(frames, burn_in, pictures=False), step)
             flat = torch.from_numpy(frames)
             pictures = torch.stack([features.copy(int(copy))[rows] for copy, rows in zip(copies, flat, strict=True)])
             mirrored = np.array([copy > 0 and bool(features.mirrored[copy - 1]) for copy in copies])
             return self.material.mirror(replace(drawn, pictures=pictures), mirrored, pictures=False)
 
         return batch
+
+    def _measured(self, drawn: Batch, step: int) -> Batch:
+        return replace(drawn, measured=self.augmenter.measured(drawn.measured, f"{self.name}/measured", step))
 
 
 def _validation_frames(material: Material, length: int, limit: int) -> Index:

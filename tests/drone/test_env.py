@@ -103,6 +103,15 @@ def test_what_training_asks_of_obstacles_is_what_the_drone_records() -> None:
     assert set(SECTORS) <= set(fly_to_target.FlyToTarget().recipe("ncp19", 0).truth)
 
 
+def test_a_flight_begins_with_the_velocity_that_it_is_given() -> None:
+    env = make()
+    start = {"heading_rad": 2.0, "speed": 1.5, "speed_left": -0.7, "speed_up": 0.4}
+    _, info = env.reset(seed=3, options={"start": start})
+    velocity = [info[f"velocity_{axis}"] for axis in ("ahead", "left", "up")]
+    assert velocity == pytest.approx([1.5, -0.7, 0.4], abs=1e-6)
+    env.close()
+
+
 def test_truth_is_that_of_geometry_and_the_state_says_the_same() -> None:
     env = make(flight_of(start={"speed": 1.0}))
     env.reset(seed=4)

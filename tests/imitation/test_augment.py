@@ -70,3 +70,16 @@ def test_mirrors_come_in_their_share(share: float):
     augmenter = Augmenter(Augmentation(mirror_share=share), 0)
     drawn = np.concatenate([augmenter.mirrored("m", step, 50) for step in range(40)])
     assert abs(drawn.mean() - share) < 0.05
+
+
+def test_what_is_measured_is_wrong_by_one_offset_in_a_window():
+    values = torch.randn(400, 6, 2)
+    assert Augmenter(Augmentation(), 3).measured(values, "x", 1) is values
+    augmenter = Augmenter(Augmentation(measured_offset=(0.5, 0.0)), 3)
+    added = augmenter.measured(values, "x", 1) - values
+    assert torch.allclose(added, added[:, :1], atol=1e-5)
+    assert added[:, 0, 0].std().item() == pytest.approx(0.5, abs=0.05)
+    assert abs(added[:, 0, 0].mean().item()) < 0.08
+    assert not added[..., 1].any()
+    assert torch.equal(augmenter.measured(values, "x", 1), augmenter.measured(values, "x", 1))
+    assert not torch.equal(augmenter.measured(values, "x", 1), augmenter.measured(values, "x", 2))

@@ -209,6 +209,8 @@ def test_what_does_not_fit_is_said_before_any_training(config: Config, make_driv
         train(config(network=PilotConfig()), two, out)
     with pytest.raises(DrivesDoNotFit, match="brake"):
         train(config(network=SMALL.model_copy(update={"actions": ("steering", "brake")})), two, out)
+    with pytest.raises(DrivesDoNotFit, match="3 numbers for 1 measurements"):
+        train(config(augmentation=Augmentation(measured_offset=(0.1, 0.1, 0.1))), two, out)
     with pytest.raises(TooFewDrives, match="24 frames but a training window has 30"):
         train(config(stages=(JointStage(window=30),)), two, out)
     with pytest.raises(TooFewDrives, match="record more"):
