@@ -68,8 +68,7 @@ PLANS = {
         title="19 liquid neurons on roads that they have never seen",
     ),
     "flight": Plan(
-        # Without houses half of the flights on a town square ran into the target.
-        scenarios=("fly-train-meadow", "fly-train-meadow", "fly-train-houses", "fly-train-search", "fly-train-obstacles"),
+        scenarios=("fly-train-meadow",) * 3 + ("fly-train-search", "fly-train-obstacles"),
         frames=36_000,
         stages=(PerceptionStage(epochs=2.5, learning_rate=2.5e-3), LiquidStage(steps=8000)),
         augmentation=Augmentation(measured_offset=MEASURED_OFFSET),
