@@ -81,7 +81,7 @@ def _disc_mean(image: Image, half_widths: list[int]) -> Image:
     flat = _padded(image, reach, reach).astype(kind).reshape(-1)
     row = (width + 2 * reach) * channels
     margin = reach * channels
-    total = np.zeros(height * row, dtype=kind)
+    total = np.empty(height * row, dtype=kind)
     inside = total[margin:-margin]
     # Row sums of growing width, each from the last one and one pixel more at either end.
     run = flat[margin:-margin].copy()
@@ -91,9 +91,13 @@ def _disc_mean(image: Image, half_widths: list[int]) -> Image:
             have += 1
             run += flat[margin + have * channels :][: len(run)]
             run += flat[margin - have * channels :][: len(run)]
-        inside += run[(reach + dy) * row :][: len(inside)]
-        if dy:
-            inside += run[(reach - dy) * row :][: len(inside)]
+        above, below = (run[(reach + way) * row :][: len(inside)] for way in (-dy, dy))
+        if dy == reach:
+            np.add(above, below, out=inside)
+        else:
+            inside += above
+            if dy:
+                inside += below
     sums = total.reshape(height, -1)[:, margin:-margin]
     # OpenCV has no pictures of 32 bits without a sign.
     mean = cv2.convertScaleAbs(sums if kind is np.uint16 else sums.astype(np.float32), alpha=1.0 / area)
