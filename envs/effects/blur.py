@@ -83,15 +83,17 @@ def _disc_mean(image: Image, half_widths: list[int]) -> Image:
     margin = reach * channels
     total = np.empty(height * row, dtype=kind)
     inside = total[margin:-margin]
+    size = len(inside)
     # Row sums of growing width, each from the last one and one pixel more at either end.
-    run = flat[margin:-margin].copy()
+    run = flat[margin:-margin]
     have = 0
     for dy in range(reach, -1, -1):
         while have < half_widths[dy]:
+            shift = (have + 1) * channels
+            run = np.add(run, flat[margin + shift :][: len(run)], out=run if have else None)
+            run += flat[margin - shift :][: len(run)]
             have += 1
-            run += flat[margin + have * channels :][: len(run)]
-            run += flat[margin - have * channels :][: len(run)]
-        above, below = (run[(reach + way) * row :][: len(inside)] for way in (-dy, dy))
+        above, below = run[(reach - dy) * row :][:size], run[(reach + dy) * row :][:size]
         if dy == reach:
             np.add(above, below, out=inside)
         else:
