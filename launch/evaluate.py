@@ -14,6 +14,7 @@ import yaml
 import policies
 import scenarios
 from launch.backend import EMBEDDED, Backend
+from launch.cameras import warn_of_other_cameras
 from launch.closed_loop import Assignment, Competitor, assignments, drive_all
 from launch.conditions import conditions
 from launch.errors import BadSelection
@@ -83,6 +84,7 @@ def evaluate(
     found = _scenarios(scenario_names or [_heldout(names)])
     task = task_for([scenario for _, scenario in found])
     competitors = _competitors(names, task)
+    warn_of_other_cameras(names, [scenario for _, scenario in found])
     under = conditions(weathers, faults)
     chosen = [(name, [condition.of(s) for condition in under]) for name, s in found]
     count = backend.workers(workers or os.cpu_count() or 1)

@@ -21,6 +21,7 @@ import numpy as np
 
 import scenarios
 from launch.backend import EMBEDDED, Backend
+from launch.cameras import warn_of_other_cameras
 from launch.errors import RecordingError
 from launch.folder import named_write_errors, open_output
 from launch.listing import expand_scenarios
@@ -141,6 +142,7 @@ def record(
     recording = task.recording(mode) if recording is None else recording
     counts = _episodes_of(chosen, recording, episodes, frames)
     chosen = list(dict.fromkeys(chosen))
+    warn_of_other_cameras([policy] if driver is None else [policy, driver], chosen)
     told = versions() | backend.identity(task)
     workers = backend.workers(workers or _cores())
     digests = {

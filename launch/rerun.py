@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 import policies
 from launch.backend import EMBEDDED, Backend
+from launch.cameras import warn_of_other_cameras
 from launch.closed_loop import file_safe, trace_of
 from launch.comparison import Comparison, Curve
 from launch.conditions import Condition, conditions
@@ -125,6 +126,7 @@ def rerun(
             )
         _refuse_actuators(under, scenario)
     policies.load(policy, scenario.kind)
+    warn_of_other_cameras([policy], [scenario])
     told = results_versions() | backend.identity(task_of(scenario))
     job = {
         "command": "replay",

@@ -22,6 +22,7 @@ __all__ = [
     "Policy",
     "UnknownPolicy",
     "WrongKind",
+    "camera_of",
     "find_checkpoint",
     "kind_of",
     "load",
@@ -100,6 +101,20 @@ def kind_of(name_or_path: str | os.PathLike[str]) -> str | None:
 
     actions = set(read_config(folder)[0].actions)
     return next((kind for kind, known in ACTIONS.items() if actions <= set(known)), None)
+
+
+def camera_of(name_or_path: str | os.PathLike[str]) -> dict[str, float] | None:
+    """The camera that a policy learned from, with the keys of a scenario's; None where it has none or does not tell.
+
+    Raises as `load`.
+    """
+    if any(str(name_or_path) in scripted for scripted in SCRIPTED.values()):
+        return None
+    from liquid_pilot.nn.checkpoint import read_camera
+    from policies.agent import agent_kind
+
+    folder = find_checkpoint(name_or_path)
+    return None if agent_kind(folder) is not None else read_camera(folder)
 
 
 def find_checkpoint(name_or_path: str | os.PathLike[str], kind: str = "driving") -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from liquid_pilot.drives import find_drives, read_infos
+from liquid_pilot.drives import DriveInfo, find_drives, read_infos
 from liquid_pilot.errors import FolderInUse, LiquidPilotError
 from liquid_pilot.files import write_json
 from liquid_pilot.imitation.augment import Augmenter
@@ -122,6 +122,7 @@ class _Training:
         self.cache = cache or out / "cache"
         self.stop = stop
         self.report = report
+        self.camera: dict[str, float] | None = None
 
     def run(self, resume: bool, check: ClosedLoopCheck | None) -> TrainResult:
         finished = self._finished(resume)
@@ -156,6 +157,7 @@ class _Training:
     def _open(self) -> tuple[Frames, Material]:
         """Decode the drives, after making sure that they can be learned from; takes back the folders otherwise."""
         infos = read_infos(self.paths)
+        self.camera = _camera(infos)
         split = split_for(infos, self.config)
         measured = [(one.observation, one.index) for one in self.config.network.measurements]
         try:
@@ -309,8 +311,8 @@ class _Training:
             / max(sum(one.training_seconds for one in pictured), 1e-9),
         )
         card = write_card(self.config, len(self.paths), result)
-        save_checkpoint(result.last, network, card)
-        save_checkpoint(result.best, self._load_candidate(chosen.step), card)
+        save_checkpoint(result.last, network, card, self.camera)
+        save_checkpoint(result.best, self._load_candidate(chosen.step), card, self.camera)
         rows = [row for one in records for row in one.rows]
         write_table(self.out, rows)
         draw_curves(self.out, rows)
@@ -321,6 +323,12 @@ class _Training:
         shutil.rmtree(self.state, ignore_errors=True)
         if self.own_cache:
             shutil.rmtree(self.cache, ignore_errors=True)
+
+
+def _camera(infos: Sequence[DriveInfo]) -> dict[str, float] | None:
+    """The camera of all these drives; None when there are several, which is a recipe of its own."""
+    cameras = [info.scenario.get("camera") for info in infos]
+    return cameras[0] if all(camera == cameras[0] for camera in cameras) else None
 
 
 def _name(number: int, stage: Stage) -> str:

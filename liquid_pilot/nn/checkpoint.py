@@ -35,13 +35,22 @@ FORMAT = 1
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "card.md"
 
 
-def save_checkpoint(folder: str | os.PathLike[str], network: PilotNetwork, card: str) -> Path:
+Camera = Mapping[str, float]
+"""The camera of a scenario: ``width``, ``height`` (pixels), ``fov_deg``, ``x_m``, ``z_m``, ``pitch_deg``."""
+
+
+def save_checkpoint(
+    folder: str | os.PathLike[str], network: PilotNetwork, card: str, camera: Camera | None = None
+) -> Path:
     """Write the three files into ``folder`` (made when missing; other files in it stay) and return it.
 
-    The network may be on any device and in any mode; ``card`` is Markdown.
+    The network may be on any device and in any mode; ``card`` is Markdown; ``camera`` is whose pictures it learned
+    from, None where it is not known or there were several.
     """
     target = Path(folder)
     config = describe(network)
+    if camera is not None:
+        config["camera"] = dict(camera)
     # Weights first: until config.json is there the folder is no checkpoint. Saving a later state of the same network
     # over an earlier one is safe at every moment, because the configuration is the same.
     write_weights(target / WEIGHTS, network.state_dict(), _network_digest(config))
@@ -71,6 +80,20 @@ def read_config(folder: str | os.PathLike[str]) -> tuple[PilotConfig, Wiring | N
     """Configuration and wiring of a checkpoint without its weights; raises as `load_checkpoint` does."""
     source = Path(folder)
     return _parse(source / CONFIG, _read_json(source))
+
+
+def read_camera(folder: str | os.PathLike[str]) -> dict[str, float] | None:
+    """The camera that the network of a checkpoint learned from, None where that is not written.
+
+    Raises as `load_checkpoint` does.
+    """
+    source = Path(folder)
+    camera = _read_json(source).get("camera")
+    if camera is None:
+        return None
+    if not isinstance(camera, dict) or not all(isinstance(value, int | float) for value in camera.values()):
+        raise CheckpointCorrupt(f"{source / CONFIG}: its camera is not a table of numbers")
+    return camera
 
 
 def _read_json(folder: Path) -> dict[str, Any]:

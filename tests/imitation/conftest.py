@@ -25,12 +25,20 @@ def picture(where: float, seed: int, frame: int) -> np.ndarray:
     return image
 
 
-def write_drive(path: Path, road: str, seed: int, frames: int = 24, learnable: bool = True, hz: float = 20.0) -> None:
+def write_drive(
+    path: Path,
+    road: str,
+    seed: int,
+    frames: int = 24,
+    learnable: bool = True,
+    hz: float = 20.0,
+    pitch: float = -8.0,
+) -> None:
     """Steering is 0.3 x where the column is; acceleration 0.1 x (10 - speed), or noise if it is not learnable."""
     rng = generator(seed, "test-drive")
     info = DriveInfo(
         kind="driving",
-        scenario={"road": {"map": road}},
+        scenario={"road": {"map": road}, "camera": {"pitch_deg": pitch}},
         scenario_name="test",
         seed=seed,
         episode=seed,

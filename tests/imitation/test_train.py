@@ -23,7 +23,9 @@ from liquid_pilot.imitation import (
 from liquid_pilot.imitation.errors import DifferentTraining, DrivesDoNotFit, TooFewDrives
 from liquid_pilot.imitation.result import TrainResult
 from liquid_pilot.nn import PilotNetwork, load_checkpoint
+from liquid_pilot.nn.checkpoint import read_camera
 from liquid_pilot.nn.config import PilotConfig
+from tests.imitation.conftest import write_drive
 
 Config = Callable[..., TrainConfig]
 SMALL = PilotConfig(image_height=16, image_width=32)
@@ -73,6 +75,7 @@ def test_it_leaves_checkpoints_and_curves_and_nothing_else(trained: tuple[TrainR
     assert names == {"best", "last", "curves.csv", "curves.png", "training.json"}
     assert load_checkpoint(result.best).config == SMALL
     assert "288 frames" in (result.best / "card.md").read_text()
+    assert read_camera(result.best) == read_camera(result.last) == {"pitch_deg": -8.0}
     assert (result.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     with (result.folder / "curves.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -108,6 +111,12 @@ def test_the_same_recipe_gives_the_same_network_and_another_seed_another(config:
     assert one.validation == two.validation
     other = train(config(seed=1), drives, tmp_path / "3")
     assert not equal(weights(one.last), weights(other.last))
+
+
+def test_drives_of_several_cameras_have_no_camera(config: Config, make_drives, tmp_path: Path):
+    folder = make_drives(["a", "b", "c"])
+    write_drive(folder / "test-003.mcap", "d", 3, pitch=-16.0)
+    assert read_camera(train(config(stages=(LiquidStage(steps=2),)), folder, tmp_path / "out").best) is None
 
 
 def test_what_is_not_learned_is_said(config: Config, make_drives, tmp_path: Path):
