@@ -70,10 +70,13 @@ def camera_on(world: Any, car: Any, place: Any = None) -> tuple[Any, queue.Queue
     """The driving camera on a car, or somewhere else, and where its pictures arrive."""
     import carla
 
+    from scenarios.schema import CameraSpec
+
+    spec = CameraSpec()
     blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
-    blueprint.set_attribute("image_size_x", "200")
-    blueprint.set_attribute("image_size_y", "78")
-    mount = carla.Transform(carla.Location(1.3, 0.0, 2.3), carla.Rotation(-8.0))
+    blueprint.set_attribute("image_size_x", str(spec.width))
+    blueprint.set_attribute("image_size_y", str(spec.height))
+    mount = carla.Transform(carla.Location(spec.x_m, 0.0, spec.z_m), carla.Rotation(spec.pitch_deg))
     camera = world.spawn_actor(blueprint, place or mount, attach_to=car)
     pictures: queue.Queue[Any] = queue.Queue()
     camera.listen(pictures.put)

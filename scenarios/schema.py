@@ -140,7 +140,11 @@ class Surroundings(Part):
 class CameraSpec(Part):
     """The forward camera. The default has the paper's input size (Lechner et al. 2020), 200 x 78 RGB, and stands on the
     roof (1.3 m forward, 2.3 m up, as CARLA's imitation benchmarks mount theirs): at 78 rows a road 40 m away is 3.5
-    pixels below the horizon from 1.4 m and 5.8 from 2.3 m, and it is there that a curve must be seen in time."""
+    pixels below the horizon from 1.4 m and 5.8 from 2.3 m, and it is there that a curve must be seen in time.
+
+    It looks down so far that the horizon is just in the picture: the road begins 3.9 m before the car's centre, where
+    at -8 degrees it begins at 5.4 m and a lane round a tight corner leaves the picture before the wheel may turn back.
+    Of 60 streets with corners, networks of one recipe (60,000 frames) completed 1 at -8, 36 at -16, 40 at -20."""
 
     width: int = Field(default=200, ge=8, le=4096)
     """Pixels."""
@@ -152,7 +156,7 @@ class CameraSpec(Part):
     """Metres in front of the car's reference point."""
     z_m: float = Field(default=2.3, ge=0.1, le=50.0)
     """Metres above the road."""
-    pitch_deg: float = Field(default=-8.0, ge=-90.0, le=90.0)
+    pitch_deg: float = Field(default=-20.0, ge=-90.0, le=90.0)
     """Degrees; negative looks down."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,6 +30,10 @@ HERE_M = 8.0
 """How much road ahead says how tightly the lane turns here, m."""
 FASTEST = 20.0
 """No disturbed segment is faster than this on average, m/s; it decides how much road a segment needs."""
+ANY_SPEED = (1.0, 13.0)
+"""Slowest and fastest start of a segment that begins at any speed, m/s..."""
+GRIP = 6.5
+"""...and its greatest lateral acceleration on the first `HERE_M` of the lane, m/s^2."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class DrivingRecording(Recording):
     """Segments begin with this..."""
     speed_high: float = 1.2
     """...to this times the speed that suits the place."""
+    any_speed_share: float = 0.0
+    """Share of the segments that begin at any speed that the tyres hold there, whatever suits the place. Without them
+    the speed itself tells what the expert wants, and a network reads it there instead of in the picture: in corners it
+    asked for a third of the expert's braking when it was too fast."""
     uniform_share: float = 0.2
     """Share of the segments that begin anywhere; the others in proportion to the curvature ahead."""
     curvature_ahead_m: float = 40.0
@@ -173,11 +182,19 @@ def segment_start(recording: DrivingRecording, way: Way, seed: int) -> dict[str,
     turn = float(curvature_ahead(way, np.array([position]), HERE_M)[0]) * recording.heading_slip_m
     turned = min(recording.heading_rad + turn, recording.heading_most_rad)
     factor = recording.speed_low + speed * (recording.speed_high - recording.speed_low)
+    pace = factor * target_speed(way.route, position)
+    # A stream of its own: without such segments the others stay what they were.
+    other, anything = generator(seed, "segment-speed").uniform(size=2).tolist()
+    if other < recording.any_speed_share:
+        low, high = ANY_SPEED
+        bends = np.abs(way.route.ahead(position, np.arange(0.0, HERE_M, 1.0))[2])
+        held = min(high, math.sqrt(GRIP / max(float(bends.max()), 1e-6)))
+        pace = low + anything * (held - low)
     return {
         "position_m": position,
         "lateral_m": (2.0 * lateral - 1.0) * farthest,
         "heading_rad": (2.0 * heading - 1.0) * turned,
-        "speed": factor * target_speed(way.route, position),
+        "speed": pace,
     }
 
 

@@ -16,7 +16,7 @@ def test_the_rgb_camera_sees_the_embedded_world(server, tmp_path):
         world = client.load_world("lane-1")
         synchronous(world)
         car = spawn(world, "vehicle.liquidpilot.car", world.get_map().get_spawn_points()[4])
-        eye = carla.Transform(carla.Location(1.3, 0.0, 2.3), carla.Rotation(-8.0))
+        eye = carla.Transform(carla.Location(1.3, 0.0, 2.3), carla.Rotation(-20.0))
         camera = spawn(world, "sensor.camera.rgb", eye, image_size_x=200, image_size_y=78, attach_to=car)
         images = listen(camera)
         frame = world.tick()
@@ -36,7 +36,7 @@ def test_the_rgb_camera_sees_the_embedded_world(server, tmp_path):
     built = MapSource("lane-1", maps.read("lane-1"), "meadow", 0).build()
     place = built.spawn_points[4]
     footing = built.ground.under(place.x, place.y, place.z)
-    eye = tilted(place, footing).pose().compose(Pose.from_angles(1.3, 0.0, 2.3, pitch=np.radians(-8.0)))
+    eye = tilted(place, footing).pose().compose(Pose.from_angles(1.3, 0.0, 2.3, pitch=np.radians(-20.0)))
     np.save(tmp_path / "expected.npy", built.driving.picture(CameraSpec(), eye))
     built.close()
     server.play(script, tmp_path / "expected.npy")

@@ -88,7 +88,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "weather": "clear",
         "wet_grip": False,
         "faults": [],
-        "camera": {"width": 200, "height": 78, "fov_deg": 90.0, "x_m": 1.3, "z_m": 2.3, "pitch_deg": -8.0},
+        "camera": {"width": 200, "height": 78, "fov_deg": 90.0, "x_m": 1.3, "z_m": 2.3, "pitch_deg": -20.0},
         "limits": {"off_lane": 1.0},
         "split": "demo",
     }
