@@ -258,6 +258,9 @@ def _main(connection: Connection[Any, Any], make: Make, shared: Any) -> None:
     except Exception as error:
         with suppress(BrokenPipeError):
             connection.send(("error", number, (_portable(error), traceback.format_exc())))
+    finally:
+        # It ends by itself now: a SIGTERM would only break into the interpreter's own cleaning up, with a traceback.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _send(connection: Connection[Any, Any], number: int, message: Any) -> None:
