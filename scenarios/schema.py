@@ -134,7 +134,8 @@ class Surroundings(Part):
     """Where each tree and house stands."""
     recolour: float = Field(default=0.0, ge=0.0, le=1.0)
     """How far the colours of road, land, leaves, walls and sky are drawn at random for each world, so that a network
-    does not learn them: 0 not at all, 1 by a factor of up to two in each channel (roads and land only get darker)."""
+    does not learn them: 0 not at all, 1 by a factor of up to two in each channel (roads only get darker, land may be as
+    pale as sand)."""
 
 
 class CameraSpec(Part):

@@ -35,6 +35,10 @@ LEAST_AHEAD = 100.0
 NEAR, FAR = 0.3, 300.0
 """Clipping planes of every driving camera, m."""
 
+PALEST = 2.0
+"""Times ``recolour``: how pale the land may get (`envs.render.recolour`). Networks that had seen no land paler than
+grass got lost in a desert."""
+
 OUTSIDE_FOV = math.radians(70.0)
 """Lens of the view of the car."""
 
@@ -131,7 +135,8 @@ class DrivingWorld:
         from envs.driving.scenery import build_scene
         from envs.render.recolour import recoloured
 
-        return recoloured(build_scene(self.network, self.theme, self.seed), self.recolour, self.seed)
+        scene = build_scene(self.network, self.theme, self.seed)
+        return recoloured(scene, self.recolour, self.seed, palest=PALEST * self.recolour)
 
     @property
     def instances(self) -> Sequence[Instance]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from envs.render.labels import Label
 from envs.render.scene import Colour, Instance, Mesh, SceneDescription, Sky
+from envs.render.textures import texture
 from liquid_pilot.randomness import generator
 
 Array = npt.NDArray[Any]
@@ -28,7 +29,9 @@ _CAST = 0.12
 """...and how far from grey they get."""
 
 
-def recoloured(scene: SceneDescription, amount: float, seed: int, least: float = 0.0) -> SceneDescription:
+def recoloured(
+    scene: SceneDescription, amount: float, seed: int, least: float = 0.0, palest: float = 0.0
+) -> SceneDescription:
     """The same scene in other colours; with ``amount`` 0 the scene itself.
 
     Args:
@@ -37,6 +40,8 @@ def recoloured(scene: SceneDescription, amount: float, seed: int, least: float =
         seed: of the colours.
         least: each channel changes by at least as much as this amount would change it, up or down; for colours beyond
             all that a training with a smaller ``amount`` has shown.
+        palest: the land's brightness (0..1) is raised to the power 2 ** -p with p uniform in 0..``palest``; with 1.6
+            dark grass may be as pale as sand.
     """
     if amount == 0.0:
         return scene
@@ -47,18 +52,31 @@ def recoloured(scene: SceneDescription, amount: float, seed: int, least: float =
     land: Array = factors[0] / max(1.0, factors[0].max())
     leaves: Array = factors[1]
     paved = {label: _darker(rng, min(1.0, amount) * most) for label, most in _PAVED.items()}
+    # That needs other textures. A stream of its own: the other colours stay what they are without.
+    paler = np.exp2(-palest * generator(seed, "recolour-pale").random())
+    grounds = {name: _scaled((texture(name) / 255.0) ** paler, 255.0) for name in _grounds(scene) if palest > 0.0}
 
-    def factor(mesh: Mesh) -> Array:
-        if mesh.label == Label.VEGETATION:
-            return leaves
-        return paved.get(Label(mesh.label), land)
+    def painted(mesh: Mesh) -> Mesh:
+        if isinstance(mesh.texture, str) and mesh.texture in grounds and _is_land(mesh):
+            return replace(mesh, texture=grounds[mesh.texture], colours=_scaled(mesh.colours, land**paler))
+        factor = leaves if mesh.label == Label.VEGETATION else paved.get(Label(mesh.label), land)
+        return replace(mesh, colours=_scaled(mesh.colours, factor))
 
     return replace(
         scene,
-        meshes=[replace(mesh, colours=_scaled(mesh.colours, factor(mesh))) for mesh in scene.meshes],
+        meshes=[painted(mesh) for mesh in scene.meshes],
         instances=[_tinted(item, leaves, factors[2]) for item in scene.instances],
         sky=_repainted(scene.sky, factors[3], land, leaves),
     )
+
+
+def _is_land(mesh: Mesh) -> bool:
+    return mesh.label != Label.VEGETATION and mesh.label not in _PAVED
+
+
+def _grounds(scene: SceneDescription) -> set[str]:
+    """Names of the textures of its land."""
+    return {mesh.texture for mesh in scene.meshes if isinstance(mesh.texture, str) and _is_land(mesh)}
 
 
 def _darker(rng: np.random.Generator, most: float) -> Array:
@@ -67,7 +85,7 @@ def _darker(rng: np.random.Generator, most: float) -> Array:
     return factor
 
 
-def _scaled(colours: Array, factor: Array) -> Array:
+def _scaled(colours: Array, factor: Array | float) -> Array:
     scaled: Array = np.clip(np.rint(colours * factor), 0.0, 255.0).astype(np.uint8)
     return scaled
 

@@ -19,7 +19,7 @@ from liquid_pilot.imitation.split import Split, split_drives
 from liquid_pilot.nn.config import PilotConfig
 
 VALIDATION_WINDOW = 32
-"""Frames of a validation window: 1.6 s, long enough for the state to leave its start."""
+"""Most frames of a validation window: 1.6 s, long enough for the state to leave its start."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,21 @@ class Material:
         signs = torch.where(windows[:, None], self.signs, torch.ones_like(self.signs))[:, None]
         return replace(batch, labels=batch.labels * signs, truth=batch.truth * side)
 
-    def validation_windows(self, length: int, limit: int) -> Index:
-        """First frames (W,) of windows of ``length`` that do not overlap, evenly spread, ``limit`` frames in all."""
+    def validation_frames(self, window: int, limit: int) -> Index:
+        """Frame numbers (W, T) to validate on, ``limit`` in all, evenly spread, no window over another.
+
+        Single frames for a training ``window`` of 1; else windows as long as each drive has that holds one to learn
+        from: by longer ones the expert's segments would have no say beside the longer drives of a network.
+        """
+        lengths = [end - first for first, end in self.validation]
+        learned = [frames for frames in lengths if frames >= window] or [max(lengths)]
+        length = 1 if window == 1 else min(VALIDATION_WINDOW, *learned)
         starts = [np.arange(first, end - length + 1, length) for first, end in self.validation]
         windows = np.concatenate(starts).astype(np.int64)
         wanted = max(1, min(len(windows), limit // length))
-        return windows[np.linspace(0, len(windows) - 1, wanted).round().astype(np.int64)]
+        chosen = windows[np.linspace(0, len(windows) - 1, wanted).round().astype(np.int64)]
+        numbers: Index = chosen[:, None] + np.arange(length)
+        return numbers
 
 
 def prepare(frames: Frames, split: Split, config: TrainConfig) -> Material:

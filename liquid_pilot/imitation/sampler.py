@@ -54,11 +54,17 @@ class WindowSampler:
     def over(
         spans: list[tuple[int, int]], interest: Weights, length: int, batch: int, seed: int, purpose: str
     ) -> WindowSampler:
-        """All windows of ``length`` frames inside the spans [first, end) of frames, weighted by their mean interest."""
-        starts = [np.arange(first, end - length + 1, dtype=np.int64) for first, end in spans if end - first >= length]
+        """All windows of ``length`` frames inside the spans [first, end) of frames, weighted by their mean interest.
+
+        A span counts by its frames, not by its windows: a segment of 16 frames holds one window of 16, a drive of 64
+        holds 49, and by its windows the expert's part of two equal recordings was a twelfth of what was learned from.
+        """
+        held = [(first, end) for first, end in spans if end - first >= length]
+        starts = [np.arange(first, end - length + 1, dtype=np.int64) for first, end in held]
+        shares = [np.full(len(own), (end - first) / len(own)) for own, (first, end) in zip(starts, held, strict=True)]
         chosen = np.concatenate(starts) if starts else np.empty(0, np.int64)
         total = np.concatenate([[0.0], np.cumsum(interest)])
-        weights = (total[chosen + length] - total[chosen]) / length
+        weights = (total[chosen + length] - total[chosen]) / length * np.concatenate([np.empty(0), *shares])
         return WindowSampler(chosen, weights, length, batch, seed, purpose)
 
     def draw(self, step: int) -> Index:

@@ -11,7 +11,7 @@ import torch
 from liquid_pilot.imitation.augment import Augmenter
 from liquid_pilot.imitation.config import JointStage, LiquidStage, PerceptionStage, Stage, TrainConfig
 from liquid_pilot.imitation.features import Features
-from liquid_pilot.imitation.material import VALIDATION_WINDOW, Batch, Material
+from liquid_pilot.imitation.material import Batch, Material
 from liquid_pilot.imitation.module import JointModule, LiquidModule, PerceptionModule, StageModule
 from liquid_pilot.imitation.sampler import Index, WindowSampler
 from liquid_pilot.nn import PilotNetwork
@@ -61,7 +61,7 @@ def make_ready(
             module = JointModule(network, config, stage, steps, truths)
         else:
             module = PerceptionModule(network, config, stage, steps, truths)
-    windows = _validation_frames(material, length, config.validation_frames)
+    windows = material.validation_frames(length, config.validation_frames)
     return ReadyStage(
         name=name,
         module=module,
@@ -110,15 +110,6 @@ class _Draw:
 
     def _measured(self, drawn: Batch, step: int) -> Batch:
         return replace(drawn, measured=self.augmenter.measured(drawn.measured, f"{self.name}/measured", step))
-
-
-def _validation_frames(material: Material, length: int, limit: int) -> Index:
-    """Frame numbers (W, T) to validate on: windows of 1.6 s as in driving, or single frames."""
-    longest = max(end - first for first, end in material.validation)
-    length = 1 if length == 1 else min(VALIDATION_WINDOW, longest)
-    starts = material.validation_windows(length, limit)
-    numbers: Index = starts[:, None] + np.arange(length)
-    return numbers
 
 
 def _validation(material: Material, windows: Index, features: Features | None) -> Iterator[Batch]:

@@ -56,3 +56,9 @@ def test_every_step_sees_all_parts_of_the_recordings():
     for step in range(20):
         drawn = np.sort(sampler([(0, 804)], np.ones(804)).draw(step))
         assert ((drawn // 100) == np.arange(8)).sum() >= 7  # 801 windows in 8 parts of 100.1
+
+
+def test_a_drive_counts_by_its_frames_however_many_windows_it_holds():
+    short = [(4 * k, 4 * k + 4) for k in range(25)]  # one window each
+    drawn = np.concatenate([sampler([*short, (100, 200)], np.ones(200)).draw(step) for step in range(200)])
+    assert abs((drawn < 100).mean() - 0.5) < 0.01  # by their windows it would be 25 of 122

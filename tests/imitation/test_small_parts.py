@@ -14,6 +14,7 @@ from liquid_pilot.imitation import ClosedLoopScore, TrainConfig, Validation
 from liquid_pilot.imitation.choice import Candidate, choose
 from liquid_pilot.imitation.config import JOINT, STAGED, JointStage, LiquidStage, PerceptionStage
 from liquid_pilot.imitation.curves import draw_curves, write_table
+from liquid_pilot.imitation.material import Material
 from liquid_pilot.imitation.memory import keep_freed_memory
 from liquid_pilot.imitation.progress import Clock
 from liquid_pilot.imitation.trainer import _dead_notes
@@ -55,6 +56,16 @@ def test_a_head_that_has_died_is_told():
     features[:36, 6:] = 0.25
     (note,) = _dead_notes(features, material)
     assert note.startswith("26 of 32 features are the same for every picture: the head has died; ")
+
+
+def test_validation_windows_are_as_long_as_the_shortest_drive_that_is_learned_from():
+    # Segments of an expert, drives of a network, and one that ended too early to hold a window.
+    material = SimpleNamespace(validation=[(0, 16), (16, 32), (32, 96), (96, 101)])
+    assert Material.validation_frames(material, 16, 999)[:, 0].tolist() == [0, 16, 32, 48, 64, 80]
+    assert Material.validation_frames(material, 8, 48).tolist() == [[*range(k, k + 16)] for k in (0, 32, 80)]
+    assert Material.validation_frames(material, 1, 101).tolist() == [[k] for k in range(101)]
+    drives = SimpleNamespace(validation=[(0, 70), (70, 170)])
+    assert Material.validation_frames(drives, 16, 999).shape == (5, 32)
 
 
 def test_the_clock_weighs_phases_by_their_work():

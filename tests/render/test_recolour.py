@@ -10,6 +10,7 @@ from envs.driving.scenery import build_scene
 from envs.render.labels import Label
 from envs.render.recolour import recoloured
 from envs.render.scene import SceneDescription
+from envs.render.textures import texture
 from envs.road import parse_map
 
 
@@ -54,6 +55,24 @@ def test_land_takes_every_hue(scene: SceneDescription) -> None:
     index = next(number for number, mesh in enumerate(scene.meshes) if mesh is ground)
     brightest = {int(recoloured(scene, 1.0, seed).meshes[index].colours.mean(axis=0).argmax()) for seed in range(30)}
     assert brightest == {0, 1, 2}
+
+
+def test_land_gets_paler_than_its_texture_on_demand(scene: SceneDescription) -> None:
+    for seed in range(3):
+        plain, pale = recoloured(scene, 0.8, seed), recoloured(scene, 0.8, seed, palest=1.6)
+        assert plain.instances == pale.instances
+        assert plain.sky == pale.sky
+        for before, after in zip(plain.meshes, pale.meshes, strict=True):
+            if before.label != Label.TERRAIN:
+                assert after.texture is before.texture
+                assert np.array_equal(after.colours, before.colours)
+                continue
+            assert isinstance(before.texture, str)
+            assert isinstance(after.texture, np.ndarray)
+            # Every pixel is at least as bright, and so is every corner.
+            assert (after.texture >= texture(before.texture)).all()
+            assert after.texture.mean() > texture(before.texture).mean()
+            assert (after.colours >= before.colours).all()
 
 
 def test_worlds_of_a_family_have_colours_of_their_own() -> None:
