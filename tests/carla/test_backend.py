@@ -56,25 +56,26 @@ def test_a_checkpoint_drives_alike_in_both_worlds(server):
 
         pilot = load("ncp19-lane")
         start = {"lateral_m": 0.3, "heading_deg": 2.0}
-        roads = [{"map": "hairpins-2", "start": {"position": "random", **start}, "length": 60.0}]
-        if town:  # a right-angled corner of 5 m radius
+        hairpins = {"map": "hairpins-2", "start": {"position": "random", **start}, "length": 60.0}
+        roads = [(hairpins, 2, 0.05)]
+        if town:  # a right-angled corner of 5 m radius: it makes centimetres into decimetres, so only the mean is alike
             corner = {"start": {"road": "8", "lane": 1, "s": 30.0}, "length_m": 50.0}
-            roads.append({"file": town, "route": corner, "start": start})
-        for parts in roads:
+            roads.append(({"file": town, "route": corner, "start": start}, 6, 0.2))
+        for parts, count, tolerance in roads:
             drive, found = scenario(**parts), {}
             for name, options in (("embedded", {}), ("carla", CARLA)):
                 driven, make = [], lambda s, options=options: make_lane_keeping(s, **options)
-                LockStep(1, make).run(pilot, [Episode(drive, seed) for seed in (0, 1)], driven.append)
+                LockStep(1, make).run(pilot, [Episode(drive, seed) for seed in range(count)], driven.append)
                 found[name] = driven
             ends = [[d.end for d in driven] for driven in found.values()]
-            assert ends == [["completed"] * 2] * 2, ends
+            assert ends == [["completed"] * count] * 2, ends
             ours, theirs = (
                 sum(float(numpy.sqrt(numpy.mean(d.columns["cross_track_error"] ** 2))) for d in driven)
                 for driven in found.values()
             )
-            assert abs(theirs / ours - 1.0) < 0.05, (parts, ours, theirs)
+            assert abs(theirs / ours - 1.0) < tolerance, (parts, ours, theirs)
             steps = [[len(d.actions) for d in driven] for driven in found.values()]
-            assert all(abs(a - b) <= 2 for a, b in zip(*steps, strict=True)), steps
+            assert all(abs(a - b) <= 3 for a, b in zip(*steps, strict=True)), steps
 
     server.play(script, TOWN if TOWN.is_file() else "")
     if not TOWN.is_file():
