@@ -68,7 +68,7 @@ class Plan:
     episodes: int
 
     def make(self, work: Path) -> Path:
-        """Record, train, choose by driving; gives the folder of the new entry (an older one is replaced)."""
+        """Record, train, choose; gives the folder of the new entry (an older one is replaced)."""
         work = work / self.name
         drives = [_record(lot, work / f"drives-{number}", SEED) for number, lot in enumerate(self.expert, 1)]
         for turn in range(1, self.rounds + 1):
