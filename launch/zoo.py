@@ -68,15 +68,18 @@ class Plan:
     episodes: int
 
     def make(self, work: Path) -> Path:
-        """Record, train, choose; gives the folder of the new entry (an older one is replaced)."""
+        """Train, judge, ship; gives the folder of the new entry (an older one is replaced)."""
         work = work / self.name
-        drives = [_record(lot, work / f"drives-{number}", SEED) for number, lot in enumerate(self.expert, 1)]
+        return self._ship(self.train(work), work / "results")
+
+    def train(self, work: Path, seed: int = SEED) -> Path:
+        """Record and train in rounds, below ``work``, every part from ``seed``; gives the chosen checkpoint."""
+        drives = [_record(lot, work / f"drives-{number}", seed) for number, lot in enumerate(self.expert, 1)]
         for turn in range(1, self.rounds + 1):
-            driver = _train(drives, work / f"round-{turn}", self.quick, None).result.best
+            driver = _train(drives, work / f"round-{turn}", self.quick, None, seed).result.best
             for number, lot in enumerate(self.own, 1):
-                drives.append(_record(lot, work / f"own-drives-{turn}-{number}", SEED + turn, str(driver)))
-        best = _train(drives, work / "run", self.stages, self.check).result.best
-        return self._ship(best, work / "results")
+                drives.append(_record(lot, work / f"own-drives-{turn}-{number}", seed + turn, str(driver)))
+        return _train(drives, work / "run", self.stages, self.check, seed).result.best
 
     def _ship(self, best: Path, results: Path) -> Path:
         """Judge the network, put it into the zoo with its card, and what the judgement was into the card."""
@@ -192,12 +195,14 @@ def _record(lot: Lot, out: Path, seed: int, driver: str | None = None) -> Path:
     return out
 
 
-def _train(drives: Sequence[Path], run: Path, stages: tuple[Stage, ...], check: DrivingCheck | None) -> Trained:
+def _train(
+    drives: Sequence[Path], run: Path, stages: tuple[Stage, ...], check: DrivingCheck | None, seed: int
+) -> Trained:
     complain(f"training -> {run}")
     # Who flies rounds of its own learns there not to go by its own velocity. With offsets besides, a drone followed
     # moving targets in 8 instead of 22 of 30 flights: there the difference to its velocity is what counts.
     changes = {"stages": stages, "augmentation": Augmentation()}
-    config = recipe(seed=SEED, kind=kind_of(drives)).model_copy(update=changes)
+    config = recipe(seed=seed, kind=kind_of(drives)).model_copy(update=changes)
     trained = train(drives, run, config=config, check=check)
     say(trained.summary)
     return trained
