@@ -155,8 +155,7 @@ class Taken:
 
     def free(self, x: Array, y: Array, radius: Array | float) -> NDArray[np.bool_]:
         """Whether circles (N,) touch none of those that are taken."""
-        result = np.ones(x.shape, dtype=bool)
-        radii = np.broadcast_to(np.asarray(radius, dtype=np.float64), x.shape)
-        for cx, cy, cr in self._circles:
-            result &= (x - cx) ** 2 + (y - cy) ** 2 > (radii + cr) ** 2
-        return result
+        cx, cy, cr = np.array(self._circles, dtype=np.float64).reshape(-1, 3).T
+        radii = np.broadcast_to(np.asarray(radius, dtype=np.float64), x.shape)[:, None]
+        apart = (x[:, None] - cx) ** 2 + (y[:, None] - cy) ** 2 > (radii + cr) ** 2
+        return np.asarray(apart.all(axis=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,7 +80,7 @@ def make_texture(name: str, pixels: NDArray[np.uint8], blended: bool = False) ->
     """
     if pixels.shape[2] == 3:
         # Panda's own mipmaps are right and quick where nothing is cut out.
-        return _upload(name, [np.dstack((pixels, np.full(pixels.shape[:2], 255, np.uint8)))])
+        return _upload(name, [cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)])  # type: ignore[list-item]
     levels = [pixels]
     while max(levels[-1].shape[:2]) > 1:
         levels.append(_halved(levels[-1], 4 if blended else 5))
@@ -148,7 +149,7 @@ def _upload(name: str, levels: list[NDArray[np.uint8]]) -> Any:
     texture.setup2dTexture(width, height, core.Texture.TUnsignedByte, core.Texture.FRgba)
     for level, image in enumerate(levels):
         # Panda wants blue, green, red, alpha, bottom row first.
-        data = np.ascontiguousarray(image[::-1, :, (2, 1, 0, 3)]).tobytes()
+        data = cv2.cvtColor(image[::-1], cv2.COLOR_RGBA2BGRA).tobytes()
         if level == 0:
             texture.setRamImage(data)
         else:

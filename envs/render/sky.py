@@ -26,6 +26,8 @@ _SHAPE = (256, 1024)
 # Elevation of the rings and the share of the texture's height below each: most of it for what a car's camera sees.
 _RINGS = tuple(math.radians(degrees) for degrees in (-3.0, 4.0, 14.0, 35.0, 90.0))
 _SHARES = (0.0, 0.34, 0.62, 0.84, 1.0)
+_WARM, _WHITE, _CORE = (1.0, 0.95, 0.82), (1.0, 0.99, 0.97), (1.0, 0.98, 0.90)
+"""Red, green and blue of the sun's glow, of clouds, of the sun."""
 _LAYERS = ((1.0, 0.55, 11), (0.62, 0.22, 29))
 """Ranges of hills, the far one first: height, share of haze, lattice cells around."""
 
@@ -76,36 +78,44 @@ def _cloud_layer() -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
 @lru_cache(maxsize=8)
 def picture(sky: Sky) -> NDArray[np.uint8]:
     """The dome's texture, (256, 1024, 3) uint8: azimuth to the right from +x counter-clockwise, row 0 the zenith."""
-    width = _SHAPE[1]
+    height, width = _SHAPE
     elevation, directions = _texels()
     up = np.clip(np.sin(elevation), 0.0, 1.0)
     # Blue deepens quickly above the horizon and hardly any more above 45 degrees.
     depth = 1 - (1 - up) * (1 - up) * (1 - up)
-    colour = np.array(sky.horizon) * (1 - depth[:, None]) + np.array(sky.zenith) * depth[:, None]
-    colour = np.repeat(colour[:, None, :], width, axis=1)
     sun = sky.sun_direction
     towards = directions[..., 0] * sun[0] + directions[..., 1] * sun[1] + directions[..., 2] * sun[2]
     glow = np.clip(towards, 0.0, 1.0)
     for _ in range(4):  # to the power of 16, without a transcendental function
         glow = glow * glow
-    warm = np.array((1.0, 0.95, 0.82))
-    colour += 0.35 * glow[..., None] * (warm - colour)
-    if sky.clouds > 0:
-        cover, lit = _clouds(sky)
-        white = np.array((1.0, 0.99, 0.97)) * (0.80 + 0.20 * lit)[..., None]
-        colour += cover[..., None] * (white - colour)
+    glow *= 0.35
+    clouds = _clouds(sky) if sky.clouds > 0 else None
     near = math.cos(math.radians(1.3)), math.cos(math.radians(4.5))
-    around = towards > near[1]
-    colour[around] += smoothstep(near[1], near[0], towards[around])[..., None] * 0.55 * (warm - colour[around])
-    colour[towards > near[0]] = (1.0, 0.98, 0.90)
+    around, disc = towards > near[1], towards > near[0]
+    halo = smoothstep(near[1], near[0], towards[around]) * 0.55
+    hills = []
     for outline, tone, haze in _ranges(sky, width):
         foot = np.array(sky.ground) * (1 - haze) + np.array(sky.horizon) * haze
         low = int(np.argmax(elevation <= outline.max()))  # the first row that the hills reach
-        height = elevation[low:, None]
-        rise = np.clip(height / np.maximum(outline, 1e-6), 0.0, 1.0)[..., None]
-        hill = foot * 0.5 + tone * 0.5 + 0.5 * rise * (tone - foot)
-        colour[low:] = np.where((height > outline)[..., None], colour[low:], hill)
-    return to_bytes(colour)
+        above = elevation[low:, None]
+        rise = np.clip(above / np.maximum(outline, 1e-6), 0.0, 1.0)
+        hills.append((low, above > outline, 0.5 * rise, foot, tone))
+    # One colour at a time: NumPy is slow where the innermost loop has three elements.
+    painted = np.empty((height, width, 3), dtype=np.uint8)
+    for channel, (warm, white, core) in enumerate(zip(_WARM, _WHITE, _CORE, strict=True)):
+        shade = sky.horizon[channel] * (1 - depth) + sky.zenith[channel] * depth
+        colour = np.repeat(shade[:, None], width, axis=1)
+        colour += glow * (warm - colour)
+        if clouds is not None:
+            cover, lit = clouds
+            colour += cover * (white * lit - colour)
+        colour[around] += halo * (warm - colour[around])
+        colour[disc] = core
+        for low, behind, rise, foot, tone in hills:
+            hill = foot[channel] * 0.5 + tone[channel] * 0.5 + rise * (tone[channel] - foot[channel])
+            colour[low:] = np.where(behind, colour[low:], hill)
+        painted[..., channel] = to_bytes(colour)
+    return painted
 
 
 @lru_cache(maxsize=8)
@@ -135,7 +145,7 @@ def _ranges(sky: Sky, width: int) -> list[tuple[FloatArray, FloatArray, float]]:
 
 
 def _clouds(sky: Sky) -> tuple[FloatArray, FloatArray]:
-    """How much cloud (0..1) and how bright (0..1) in every direction: a flat layer, seen in perspective."""
+    """How much cloud (0..1) and how bright (0.8..1) in every direction: a flat layer, seen in perspective."""
     rng = generator(sky.seed, "clouds")
     field = fractal_noise(rng, (512, 512), (6, 6), 6, 0.55)
     row, column, clear = _cloud_layer()
@@ -145,7 +155,7 @@ def _clouds(sky: Sky) -> tuple[FloatArray, FloatArray]:
     threshold = 0.66 - 0.34 * sky.clouds
     cover = smoothstep(threshold, threshold + 0.16, field)[row, column] * clear
     lit = np.clip(0.6 + 5.0 * (field - ahead), 0.0, 1.0)[row, column]
-    return cover * 0.92, lit
+    return cover * 0.92, 0.80 + 0.20 * lit
 
 
 def dome() -> list[Shell]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -197,25 +198,33 @@ class PlanView:
         """(P,) arc length at which each piece starts."""
         return np.array([piece.s for piece in self.pieces])
 
+    @cached_property
+    def _table(self) -> Array:
+        rows = [(p.s, p.x, p.y, p.heading, p.length, math.cos(p.heading), math.sin(p.heading)) for p in self.pieces]
+        return np.array(rows).T
+
     def __call__(self, s: Array) -> PlanPoint:
         """Samples at arc lengths ``s`` (N,); beyond the ends the road goes on straight."""
         chosen = np.clip(np.searchsorted(self.starts, s, side="right") - 1, 0, len(self.pieces) - 1)
-        out = np.empty((5, len(s)))
-        for index in np.unique(chosen):
-            here = chosen == index
-            piece = self.pieces[index]
-            along = s[here] - piece.s
-            inside = np.clip(along, 0.0, piece.length)
-            beyond = along - inside
-            local = piece.curve.local(inside)
-            heading = piece.heading + local.heading
-            cos, sin = math.cos(piece.heading), math.sin(piece.heading)
-            out[0, here] = piece.x + cos * local.x - sin * local.y + beyond * np.cos(heading)
-            out[1, here] = piece.y + sin * local.x + cos * local.y + beyond * np.sin(heading)
-            out[2, here] = heading
-            out[3, here] = local.curvature
-            out[4, here] = local.curvature_rate
-        return PlanPoint(*out)
+        start, x, y, heading, length, cos, sin = self._table[:, chosen]
+        along = s - start
+        inside = np.clip(along, 0.0, length)
+        beyond = along - inside
+        # Piece by piece only what differs between them; sorted, so that each piece's samples lie side by side.
+        order = np.argsort(chosen, kind="stable")
+        inside, ranked = inside[order], chosen[order]
+        local = np.empty((5, len(s)))
+        for begin, end in pairwise([*np.flatnonzero(np.diff(ranked, prepend=-1)).tolist(), len(s)]):
+            local[:, begin:end] = self.pieces[ranked[begin]].curve.local(inside[begin:end])
+        local[:, order] = local.copy()
+        heading = heading + local[2]
+        return PlanPoint(
+            x + cos * local[0] - sin * local[1] + beyond * np.cos(heading),
+            y + sin * local[0] + cos * local[1] + beyond * np.sin(heading),
+            heading,
+            local[3],
+            local[4],
+        )
 
 
 class CubicPoint(NamedTuple):
@@ -249,7 +258,7 @@ class Cubics:
         """(P,) where each cubic starts, metres."""
         return self._table[:, 0]
 
-    @property
+    @cached_property
     def constant(self) -> bool:
         """True when the value is one and the same everywhere."""
         return bool(np.all(self._table[:, 2:] == 0.0) and np.ptp(self._table[:, 1]) == 0.0)
@@ -257,6 +266,8 @@ class Cubics:
     def __call__(self, s: Array) -> CubicPoint:
         """Value, first and second derivative at ``s`` (N,)."""
         table = self._table
+        if self.constant:  # as most are
+            return CubicPoint(np.full_like(s, table[0, 1]), np.zeros_like(s), np.zeros_like(s))
         if len(table) == 1:
             start, a, b, c, e = table[0]
         else:
