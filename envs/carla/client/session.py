@@ -152,13 +152,17 @@ class Session:
 
     def _require_standstill(self) -> None:
         """A synchronous world was left behind by a dead run, or somebody drives it."""
-        first = self.world.get_snapshot().frame
-        time.sleep(_WATCH)
-        if self.world.get_snapshot().frame != first:
-            raise ServerBusy(
-                f"another client ticks the world of the CARLA server on {self.address}, and only one may: "
-                "wait for it, or use a server of your own on another --port"
-            )
+        seen = self.world.get_snapshot().frame
+        # Twice: until the first snapshot arrives the wheel says frame 0, and its arrival is no tick.
+        for _ in range(2):
+            time.sleep(_WATCH)
+            before, seen = seen, self.world.get_snapshot().frame
+            if seen == before:
+                return
+        raise ServerBusy(
+            f"another client ticks the world of the CARLA server on {self.address}, and only one may: "
+            "wait for it, or use a server of your own on another --port"
+        )
 
     # Time
 
