@@ -62,8 +62,8 @@ def _torch() -> Finding:
         import torch
     except (ImportError, OSError) as error:
         return Finding("torch", "bad", str(error), "make install")
-    fast = "bfloat16" if _bfloat16() else "float32"
-    return Finding("torch", "good", f"{torch.__version__}, {torch.get_num_threads()} threads, trains in {fast}")
+    speed = "trains in bfloat16" if _bfloat16() else "trains in float32: no bfloat16 here, half as fast or less"
+    return Finding("torch", "good", f"{torch.__version__}, {torch.get_num_threads()} threads, {speed}")
 
 
 def _bfloat16() -> bool:

@@ -57,7 +57,7 @@ def test_a_checkpoint_drives_alike_in_both_worlds(server):
         pilot = load("ncp19-lane")
         start = {"lateral_m": 0.3, "heading_deg": 2.0}
         hairpins = {"map": "hairpins-2", "start": {"position": "random", **start}, "length": 60.0}
-        # Six: starts moved by 0.1 mm change the mean of six by 1 %, single episodes by 10 % in the embedded world alone.
+        # Starts moved by 0.1 mm change the mean of six by 1 %, single episodes by 10 %, in the embedded world alone.
         roads = [(hairpins, 6, 0.05, 2)]
         if town:  # a right-angled corner of 5 m radius: it makes centimetres into decimetres, so only the mean is alike
             corner = {"start": {"road": "8", "lane": 1, "s": 30.0}, "length_m": 50.0}
